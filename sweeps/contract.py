@@ -1,0 +1,119 @@
+"""The plain data that crosses the seams between study, launchers, trials and listeners."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import Protocol
+
+from trainer.report import Report, Reporter, Scalar, Verdict
+
+__all__ = ["Kind", "Listener", "Outcome", "Report", "Reporter", "Scalar", "Trial", "TrialFunction", "TrialSpec", "Turn", "Verdict"]
+
+
+class Turn(Enum):
+    """What `Study.ask` says when there is no trial to hand out."""
+
+    WAIT = "wait"
+    """Nothing now; trials still run and one of them may be asked again."""
+    DONE = "done"
+    """Everything that was asked is told and the budget is met."""
+
+
+class Kind(StrEnum):
+    """How a trial ended. Every trial ends as exactly one of these."""
+
+    COMPLETED = "completed"
+    PRUNED = "pruned"
+    DIVERGED = "diverged"
+    OUT_OF_MEMORY = "out_of_memory"
+    FAILED = "failed"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialSpec:
+    """One attempt at one trial, as a worker needs it.
+
+    Attributes:
+        number: The trial's number in the study, from 0.
+        attempt: 1, or more when a node took the attempts before with it.
+        params: The searched settings, by their names in `TrainConfig`.
+        seed: What `TrainConfig.seed` becomes.
+        resume_from: Folder of the last resume state that the attempt before has had acknowledged.
+    """
+
+    number: int
+    attempt: int
+    params: Mapping[str, Scalar]
+    seed: int
+    resume_from: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How an attempt ended, with what it knows at the end (what it reported before stays known).
+
+    Attributes:
+        kind: The ending.
+        reason: One line of cause; empty when completed.
+        report: What was measured since the last report, if the attempt lived to say it.
+    """
+
+    kind: Kind
+    reason: str = ""
+    report: Report | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """All that the study knows of one trial, at one moment.
+
+    Attributes:
+        number: Number in the study, from 0.
+        attempt: The newest attempt, from 1.
+        params: The settings the sampler chose.
+        seed: The seed it trains with.
+        outcome: How it ended; None while it lives.
+        reason: One line of cause, when there is one.
+        values: Raw value of the sweep's metric by validation index.
+        best_validation: The validation (from 1) at which the metric was best; None if none was finite.
+        metrics: All `val_*` values of that validation.
+        summary: Costs: `train_seconds`, `samples_per_second`, `peak_memory_mb`.
+        effective: Settings as the trainer really used them.
+        checkpoint: Folder of its best weights.
+        resume: Folder of its newest resume state.
+        started_ms: When it was first asked, in Unix milliseconds.
+        finished_ms: When it ended.
+    """
+
+    number: int
+    attempt: int
+    params: Mapping[str, Scalar]
+    seed: int
+    outcome: Kind | None = None
+    reason: str = ""
+    values: Mapping[int, float] = field(default_factory=dict)
+    best_validation: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    summary: Mapping[str, float] = field(default_factory=dict)
+    effective: Mapping[str, Scalar] = field(default_factory=dict)
+    checkpoint: str | None = None
+    resume: str | None = None
+    started_ms: int = 0
+    finished_ms: int | None = None
+
+    @property
+    def value(self) -> float | None:
+        """The best value of the sweep's metric, or None if there is none."""
+        return None if self.best_validation is None else self.values[self.best_validation]
+
+
+TrialFunction = Callable[[TrialSpec, Reporter], Outcome]
+"""What a worker runs. Must be picklable; never raises for a trial that went wrong."""
+
+
+class Listener(Protocol):
+    """Hears of every change and only writes down. Called on the driver's thread: must be quick and must not raise."""
+
+    def trial_changed(self, trial: Trial) -> None:
+        """A trial was asked, reported or ended; `trial` is its whole state now."""

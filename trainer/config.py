@@ -1,0 +1,116 @@
+"""Everything that decides how one model is trained. Light to import: no torch."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from trainer.builtin import BUILTIN_DATA, BUILTIN_MODELS
+from trainer.document import unknown
+from trainer.optimizers import OPTIMIZERS
+from trainer.schedules import SCHEDULES
+from trainer.tasks import TASKS
+
+
+Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
+"""Also taken from text, as YAML 1.1 and shells write `1e-5`."""
+Ratio = Annotated[Number, Field(ge=0, le=1)]
+Positive = Annotated[Number, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class TrainConfig(BaseModel):
+    """One training run. Every field can be searched; every ratio is of all optimizer steps unless said otherwise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+
+    # What is learned, and from what
+    task: str
+    model: str
+    """A folder in Hugging Face layout, a hub name, or `builtin:NAME`."""
+    data: str
+    """A folder in the task's official layout, `hub:NAME`, or `builtin:NAME`."""
+    splits: Literal["held_out", "official"] = "held_out"
+    """`held_out`: where no labelled test split exists, validate on a slice of train and test on the official dev split.
+    `official`: validate and test on the official dev split, as published scores do."""
+    split_seed: int = 0
+    validation_ratio: Annotated[Ratio, Field(gt=0, lt=1)] = 0.1
+    """Share of the train rows that is held out for validation."""
+    max_train_rows: Count | None = None
+    max_validation_rows: Count | None = 1000
+    max_test_rows: Count | None = None
+    max_length_tokens: Annotated[int, Field(ge=4)] = 128
+    overwrite_cache: bool = False
+
+    # How long
+    epochs: Count = 3
+    batch_size: Count = 32
+    """Rows in one micro-batch on one device."""
+    accumulate: Count = 1
+    """Micro-batches in one optimizer step."""
+    eval_batch_size: Count = 64
+    validations: Count = 6
+    """Validations over the whole horizon, spread evenly."""
+
+    # Optimizer and schedule
+    optimizer: str = "adamw"
+    learning_rate: Positive = 5e-5
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.01
+    adam_beta1: Annotated[Ratio, Field(lt=1)] = 0.9
+    adam_beta2: Annotated[Ratio, Field(lt=1)] = 0.999
+    adam_epsilon: Positive = 1e-8
+    max_grad_norm: Positive | None = 1.0
+    scheduler: str = "linear"
+    warmup_ratio: Annotated[Ratio, Field(lt=1)] = 0.1
+    power: Positive = 1.0
+    """Exponent of the polynomial schedule."""
+    num_cycles: Count = 1
+    """Cycles of the cosine schedule with restarts."""
+
+    # Model
+    dropout: Annotated[Ratio, Field(lt=1)] | None = None
+    """Replaces the model's own hidden dropout."""
+
+    # Machine
+    accelerator: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+    devices: Count = 1
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    num_workers: Annotated[int, Field(ge=0)] = 0
+    """Processes that collate batches; 0 does it in the training process."""
+    num_threads: Count | None = None
+    """CPU threads of one trial; None leaves torch's own choice."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    @field_validator("task", "optimizer", "scheduler")
+    @classmethod
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        name = str(info.field_name)
+        known = {"task": TASKS, "optimizer": OPTIMIZERS, "scheduler": SCHEDULES}[name]
+        if value not in known:
+            raise ValueError(unknown(name, value, known))
+        return value
+
+    @field_validator("data")
+    @classmethod
+    def _data(cls, value: str) -> str:
+        if value.startswith("hub:"):
+            return value
+        return _builtin(value, "built-in data set", BUILTIN_DATA) or str(Path(value).expanduser().absolute())
+
+    @field_validator("model")
+    @classmethod
+    def _model(cls, value: str) -> str:
+        if builtin := _builtin(value, "built-in model", BUILTIN_MODELS):
+            return builtin
+        path = Path(value).expanduser()
+        is_path = path.exists() or value.startswith((".", "/", "~")) or value.count("/") > 1
+        return str(path.absolute()) if is_path else value
+
+
+def _builtin(value: str, kind: str, known: dict[str, str]) -> str | None:
+    if not value.startswith("builtin:"):
+        return None
+    name = value.removeprefix("builtin:")
+    if name not in known:
+        raise ValueError(unknown(kind, name, known))
+    return value

@@ -1,0 +1,196 @@
+"""A YAML file whose values remember where they were written, so that every problem can be pointed at.
+
+YAML 1.2: `1e-5` is a number, `no` is a word, and a key given twice is an error.
+"""
+
+import difflib
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+Loc = tuple[str | int, ...]
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that is wrong with what the user gave.
+
+    Attributes:
+        message: The rule that was broken and what to do about it, in one sentence.
+        key: Dotted name of the setting, for example `train.optimizer`; empty when it is about a whole file.
+        where: `file:line`, or the flag that set it.
+    """
+
+    message: str
+    key: str = ""
+    where: str = ""
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.where, self.key, self.message) if part)
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used. Carries every problem that was found, not only the first."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """Names the known choice that looks most like `name`, as the end of a sentence; empty if none does."""
+    close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def unknown(kind: str, name: object, known: Iterable[str]) -> str:
+    """The message for a name that is not one of a closed set of choices."""
+    names = list(known)
+    return f"unknown {kind} '{name}'; known: {', '.join(names)}{nearest(name, names)}"
+
+
+class Document:
+    """A mapping read from YAML, with the place of each of its values."""
+
+    def __init__(self, data: CommentedMap, *, name: str) -> None:
+        self._marked = data
+        self._name = name
+        self._flags: dict[Loc, str] = {}
+        self.data: dict[str, Any] = _plain(data)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Reads a file. Raises ConfigError if it cannot be read or is not a YAML mapping."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError([Problem(where=str(path), message=f"cannot be read ({error})")]) from None
+        return cls.parse(text, name=str(path))
+
+    @classmethod
+    def parse(cls, text: str, *, name: str) -> Self:
+        """Parses a text; `name` is what problems call it. Raises ConfigError if it is not a YAML mapping."""
+        try:
+            data = YAML(typ="rt").load(io.StringIO(text))
+        except MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            said = (error.problem or "cannot be parsed").splitlines()[0]
+            raise ConfigError([Problem(where=f"{name}:{line}", message=f"not valid YAML: {said}")]) from None
+        except YAMLError as error:
+            raise ConfigError([Problem(where=name, message=f"not valid YAML: {error}")]) from None
+        if data is None:
+            data = CommentedMap()
+        if not isinstance(data, CommentedMap):
+            raise ConfigError([Problem(where=f"{name}:1", message="must be a mapping of `key: value` lines")])
+        return cls(data, name=name)
+
+    def set(self, assignment: str, *, flag: str = "--set") -> None:
+        """Overrides one value: `train.epochs=5`. The value is read as YAML. Raises ConfigError if malformed."""
+        key, separator, text = assignment.partition("=")
+        loc: Loc = tuple(key.strip().split("."))
+        where = f"{flag} {assignment}"
+        if not separator or not all(loc):
+            raise ConfigError([Problem(where=where, message="must look like section.key=value")])
+        node = self.data
+        for part in loc[:-1]:
+            node = node.setdefault(part, {})
+            if not isinstance(node, dict):
+                raise ConfigError([Problem(where=where, key=key, message=f"'{part}' holds a single value, not a section")])
+        try:
+            node[loc[-1]] = _plain(YAML(typ="rt").load(io.StringIO(text)))
+        except YAMLError:
+            raise ConfigError([Problem(where=where, key=key, message="the value is not valid YAML")]) from None
+        self._flags[loc] = where
+
+    def where(self, loc: Loc) -> str:
+        """`file:line` of a value, or of the nearest thing around it that was written down."""
+        for flagged, where in self._flags.items():
+            if loc[: len(flagged)] == flagged or (loc and flagged[: len(loc)] == loc):
+                return where
+        node: Any = self._marked
+        line = 0
+        for part in loc:
+            marks = node.lc.data if isinstance(node, CommentedMap | CommentedSeq) and node.lc.data else {}
+            if part not in marks:
+                break
+            line = marks[part][0]
+            node = node[part]
+        return f"{self._name}:{line + 1}"
+
+    def problem(self, loc: Loc, message: str) -> Problem:
+        """A problem with the value at `loc`."""
+        return Problem(where=self.where(loc), key=".".join(map(str, loc)), message=message)
+
+    def validate(self, model: type[ModelT]) -> ModelT:
+        """Builds `model` from this document. Raises ConfigError with every problem at once."""
+        try:
+            return model.model_validate(self.data)
+        except ValidationError as error:
+            raise ConfigError(self.problems(error, model)) from None
+
+    def problems(self, error: ValidationError, model: type[BaseModel], *, under: Loc = ()) -> list[Problem]:
+        """Puts pydantic's findings into our words, each with its place."""
+        found = []
+        for item in error.errors(include_url=False):
+            loc = under + _written(item["loc"], self.data)
+            message = item["msg"].removeprefix("Value error, ")
+            if item["type"] == "extra_forbidden":
+                fields = _fields(model, item["loc"][:-1])
+                message = f"unknown key{nearest(item['loc'][-1], fields) or '; known: ' + ', '.join(fields)}"
+            elif item["type"] == "missing":
+                message = "is required and missing"
+            elif item["type"] != "value_error":
+                message = f"{message[:1].lower()}{message[1:]}, got {_short(item['input'])}"
+            found.append(self.problem(loc, message))
+        return found
+
+
+def _plain(node: Any) -> Any:
+    """Built-in types only, so that nothing of the parser's leaks into configs, pickles or JSON."""
+    if isinstance(node, Mapping):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, Sequence) and not isinstance(node, str):
+        return [_plain(value) for value in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _written(loc: Loc, data: Any) -> Loc:
+    """Drops the parts of pydantic's location that nobody wrote, such as the tag of a union."""
+    written: list[str | int] = []
+    for place, part in enumerate(loc):
+        if isinstance(data, dict) and part in data:
+            written.append(part)
+            data = data[part]
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            written.append(part)
+            data = data[part]
+        elif place == len(loc) - 1:
+            written.append(part)
+    return tuple(written)
+
+
+def _fields(model: Any, loc: Loc) -> list[str]:
+    """Names of the fields of the model found by following `loc` from `model`."""
+    for part in loc:
+        fields = getattr(model, "model_fields", {})
+        if part not in fields:
+            return []
+        annotation = fields[part].annotation
+        model = next((a for a in (annotation, *get_args(annotation)) if hasattr(a, "model_fields")), None)
+    return list(getattr(model, "model_fields", {}))
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
