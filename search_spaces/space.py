@@ -1,11 +1,20 @@
 """A search space: named parameters, some of which exist only when others have a certain value."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import Annotated, Literal, Protocol, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    RootModel,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 Value = str | int | float | bool
@@ -90,6 +99,7 @@ class Choice(_Parameter):
 
 
 Parameter = Annotated[Float | Int | Choice, Field(discriminator="type")]
+_PARAMETER: TypeAdapter[Float | Int | Choice] = TypeAdapter(Parameter)
 
 
 class Suggest(Protocol):
@@ -103,18 +113,17 @@ class Space(RootModel[dict[str, Parameter]]):
 
     model_config = ConfigDict(frozen=True, strict=True)
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        problems = list(self._problems())
-        if problems:
-            raise ValidationError.from_exception_data(
-                "Space",
-                [
-                    InitErrorDetails(type=PydanticCustomError("value_error", "{message}", {"message": m}), loc=loc, input=None)
-                    for loc, m in problems
-                ],
-            )
-        return self
+    @model_validator(mode="wrap")
+    @classmethod
+    def _everything_at_once(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Also checks how parameters fit together when some of them are wrong by themselves."""
+        if not isinstance(data, Mapping):
+            return handler(data)
+        parameters, details = read_parameters(data)
+        details += [problem(loc, message) for loc, message in _misfits(parameters, list(data))]
+        if details:
+            raise ValidationError.from_exception_data(cls.__name__, details)
+        return handler(data)
 
     def __len__(self) -> int:
         return len(self.root)
@@ -154,22 +163,48 @@ class Space(RootModel[dict[str, Parameter]]):
                 expected[name] = value
         return set(params) == set(expected)
 
-    def _problems(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        if not self.root:
-            yield (), "a space needs at least one parameter"
-        for name, parameter in self.root.items():
-            for parent, wanted in parameter.when.items():
-                if parent not in self.root:
-                    known = [other for other in self.root if other != name]
-                    yield (name, "when", parent), f"unknown parameter '{parent}'; known: {', '.join(known)}"
-                    continue
-                for value in _listed(wanted):
-                    if not self.root[parent].contains(value):
-                        yield (name, "when", parent), f"'{parent}' can never be {value!r}"
+
+def read_parameters(data: Mapping[str, Any]) -> tuple[dict[str, Float | Int | Choice], list[InitErrorDetails]]:
+    """Reads each parameter by itself: those that are right, and all that is wrong with the others."""
+    parameters: dict[str, Float | Int | Choice] = {}
+    details: list[InitErrorDetails] = []
+    for name, written in data.items():
         try:
-            TopologicalSorter({name: list(p.when) for name, p in self.root.items()}).prepare()
-        except CycleError as error:
-            yield (error.args[1][0], "when"), f"conditions in a circle: {' -> '.join(error.args[1])}"
+            parameters[name] = _PARAMETER.validate_python(written)
+        except ValidationError as error:
+            details += [
+                problem((name, *item["loc"]), item["msg"], item["type"], item["input"]) for item in error.errors()
+            ]
+    return parameters, details
+
+
+def problem(
+    loc: tuple[str | int, ...], message: str, kind: str = "value_error", value: object = None
+) -> InitErrorDetails:
+    """One finding in pydantic's terms."""
+    custom = PydanticCustomError(kind, "{message}", {"message": message})  # type: ignore[arg-type]  # wants a literal
+    return InitErrorDetails(type=custom, loc=loc, input=value)
+
+
+def _misfits(parameters: Mapping[str, Float | Int | Choice], names: list[str]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Conditions that cannot be: on what is not there, on a value that never comes, in a circle."""
+    if not names:
+        yield (), "a space needs at least one parameter"
+    for name, parameter in parameters.items():
+        for parent, wanted in parameter.when.items():
+            if parent not in names:
+                yield (
+                    (name, "when", parent),
+                    f"unknown parameter '{parent}'; known: {', '.join(other for other in names if other != name)}",
+                )
+            elif parent in parameters:
+                for value in _listed(wanted):
+                    if not parameters[parent].contains(value):
+                        yield (name, "when", parent), f"'{parent}' can never be {value!r}"
+    try:
+        TopologicalSorter({name: list(parameter.when) for name, parameter in parameters.items()}).prepare()
+    except CycleError as error:
+        yield (error.args[1][0], "when"), f"conditions in a circle: {' -> '.join(error.args[1])}"
 
 
 def _check_range(low: float, high: float, *, log: bool, step: float | None) -> None:

@@ -1,14 +1,26 @@
-"""What a sweep is: the model to train, what may vary, how to search, how much, where."""
+"""What a sweep is: the model to train, what may vary, how to search, how much, and where."""
 
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic_core import InitErrorDetails
+from ruamel.yaml import YAML
 
 from search_spaces import SHIPPED, Choice, Space
+from search_spaces.space import problem, read_parameters
+from sweeps.launchers.names import LAUNCHERS
 from sweeps.study.pruners import PRUNERS
 from sweeps.study.samplers import SAMPLERS
 from trainer.config import Count, Number, TrainConfig
@@ -17,21 +29,31 @@ from trainer.tasks import TASKS
 
 Mode = Literal["min", "max"]
 
+EXAMPLES: dict[str, Path] = {path.stem: path for path in sorted(Path(__file__).parent.parent.glob("examples/*.yaml"))}
+"""Name of each shipped example -> its file."""
+
+NOT_SEARCHED = frozenset(
+    "task data splits split_seed validation_ratio max_validation_rows max_test_rows overwrite_cache validations seed "
+    "accelerator devices num_workers num_threads".split()
+)
+"""Settings that must be the same in every trial, or trials could not be compared."""
+
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
 
 
 class SearchConfig(_Section):
-    """How configurations are chosen and when hopeless ones are stopped."""
+    """How configurations are chosen, and when hopeless ones are stopped."""
 
     sampler: str = "tpe"
     pruner: str = "asha"
     seed: int = 0
+    """Draws the configurations; `train.seed` trains them."""
     metric: str | None = None
     """What is optimized, a `val_*` name; None takes the task's primary metric."""
     mode: Mode | None = None
-    """None takes the task's own, which is right for its primary metric."""
+    """None takes the mode of the task's primary metric."""
 
     @field_validator("sampler", "pruner")
     @classmethod
@@ -41,3 +63,184 @@ class SearchConfig(_Section):
         if value not in known:
             raise ValueError(unknown(name, value, known))
         return value
+
+
+class BudgetConfig(_Section):
+    """When the sweep ends."""
+
+    trials: Count = 16
+
+
+class ResourcesConfig(_Section):
+    """What one trial needs, and how many may run at once."""
+
+    cpus: Annotated[Number, Field(gt=0)] = 1
+    gpus: Annotated[Number, Field(ge=0)] = 0
+    concurrent: Count | Literal["auto"] = "auto"
+    """Trials at once; `auto` is as many as the cluster has room for."""
+    max_attempts: Count = 3
+    """How often a trial is tried when its worker dies under it."""
+    launcher: str = "ray_tune"
+
+    @field_validator("launcher")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in LAUNCHERS:
+            raise ValueError(unknown("launcher", value, LAUNCHERS))
+        return value
+
+
+class TrackingConfig(_Section):
+    """Where MLflow keeps the record."""
+
+    uri: str = "sqlite:///mlflow.db"
+    experiment: str | None = None
+    """None takes the sweep's name."""
+
+    @field_validator("uri")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        """Makes `sqlite:///file.db` absolute, as workers run in other folders."""
+        if value.startswith(("http://", "https://")) or re.match(r"(postgresql|mysql|mssql)[+\w]*://", value):
+            return value
+        path = value.removeprefix("sqlite:///")
+        if path == value or not path:
+            raise ValueError(f"'{value}' must be sqlite:///FILE.db, http(s)://HOST:PORT or a database URL")
+        return f"sqlite:///{Path(path).expanduser().absolute()}"
+
+
+class StorageConfig(_Section):
+    """Where checkpoints, curves and the study are kept."""
+
+    path: str = "./runs"
+    study: str | None = None
+    """Database URL of the study; None keeps a journal file in the sweep's folder."""
+
+    @field_validator("path")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        return str(Path(value).expanduser().absolute())
+
+
+class KeepConfig(_Section):
+    """Which checkpoints stay on disk."""
+
+    top_k: Count = 3
+
+
+class SweepConfig(_Section):
+    """One sweep."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    train: TrainConfig
+    space: Space
+    search: SearchConfig = SearchConfig()
+    budget: BudgetConfig = BudgetConfig()
+    resources: ResourcesConfig = ResourcesConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    storage: StorageConfig = StorageConfig()
+    keep: KeepConfig = KeepConfig()
+
+    @field_validator("space", mode="wrap")
+    @classmethod
+    def _fits_the_trainer(cls, space: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        """Also checks against the trainer when some parameters are wrong by themselves."""
+        details: list[InitErrorDetails] = []
+        read = space
+        try:
+            read = handler(space)
+        except ValidationError as error:
+            details += [problem(item["loc"], item["msg"], item["type"], item["input"]) for item in error.errors()]
+        written = read.root if isinstance(read, Space) else read if isinstance(read, dict) else {}
+        details += _refusals(written)
+        if details:
+            raise ValidationError.from_exception_data("Space", details)
+        return read
+
+    @property
+    def metric(self) -> str:
+        """Name of what is optimized."""
+        return self.search.metric or TASKS[self.train.task].metric
+
+    @property
+    def mode(self) -> Mode:
+        """Whether the metric is to be small or large."""
+        return self.search.mode or TASKS[self.train.task].mode
+
+    @property
+    def experiment(self) -> str:
+        """Name of the MLflow experiment."""
+        return self.tracking.experiment or self.name
+
+
+def load(source: str | Path, *, name: str | None = None, assignments: Sequence[str] = ()) -> SweepConfig:
+    """Reads a sweep.
+
+    Args:
+        source: A YAML file, or the name of a shipped example.
+        name: Replaces the sweep's name.
+        assignments: Overrides such as `train.epochs=5`.
+
+    Raises:
+        ConfigError: With every problem at once.
+    """
+    document = Document.read(_find(source))
+    for assignment in assignments:
+        document.set(assignment)
+    if name is not None:
+        document.set(f"name={name}", flag="--name")
+    unread = _attach_space(document)
+    try:
+        return document.validate(SweepConfig)
+    except ConfigError as error:
+        raise ConfigError(unread + [p for p in error.problems if not unread or p.key != "space"]) from None
+
+
+def dump(config: SweepConfig) -> str:
+    """The whole effective configuration as YAML; `load` gives the same configuration from it."""
+    text = io.StringIO()
+    YAML().dump(config.model_dump(mode="json"), text)
+    return text.getvalue()
+
+
+def _find(source: str | Path) -> Path:
+    path = Path(source).expanduser()
+    if path.suffix or path.exists():
+        return path
+    if str(source) in EXAMPLES:
+        return EXAMPLES[str(source)]
+    raise ConfigError.single(f"{unknown('example', source, EXAMPLES)}; or give a YAML file")
+
+
+def _attach_space(document: Document) -> list[Problem]:
+    """Puts the file that `space:` names in its place, so that problems point into that file."""
+    given = document.data.get("space")
+    if not isinstance(given, str):
+        return []
+    path = SHIPPED.get(given, Path(given).expanduser())
+    if given not in SHIPPED and not path.suffix and not path.exists():
+        return [document.problem(("space",), f"{unknown('space', given, SHIPPED)}; or give a YAML file")]
+    try:
+        document.attach("space", Document.read(path))
+    except ConfigError as error:
+        return error.problems
+    return []
+
+
+def _refusals(space: dict[str, Any]) -> Iterator[InitErrorDetails]:
+    """What the trainer would refuse: names it does not know, and values outside its own rules."""
+    fields = [name for name in TrainConfig.model_fields if name not in NOT_SEARCHED]
+    for name in space:
+        if name in NOT_SEARCHED:
+            yield problem((name,), "must be the same in every trial, so it cannot be searched")
+        elif name not in fields:
+            yield problem((name,), f"the trainer knows no setting of this name{nearest(name, fields)}")
+    base = {"task": next(iter(TASKS)), "model": "builtin:tiny-bert", "data": "builtin:docstrings"}
+    for name, parameter in read_parameters(space)[0].items():
+        values = parameter.choices if isinstance(parameter, Choice) else [parameter.low, parameter.high]
+        for value in values if name in fields else ():
+            try:
+                TrainConfig.model_validate(base | {name: value})
+            except ValidationError as error:
+                message = error.errors()[0]["msg"].removeprefix("Value error, ")
+                yield problem((name,), message if str(value) in message else f"{message}, got {value!r}")

@@ -3,11 +3,27 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import Protocol
+from typing import Protocol, Self, TypeVar
 
 from trainer.report import Report, Reporter, Scalar, Verdict
 
-__all__ = ["Kind", "Listener", "Outcome", "Report", "Reporter", "Scalar", "Trial", "TrialFunction", "TrialSpec", "Turn", "Verdict"]
+__all__ = [
+    "Asker",
+    "Kind",
+    "Launcher",
+    "Listener",
+    "Outcome",
+    "Report",
+    "Reporter",
+    "Scalar",
+    "Trial",
+    "TrialFunction",
+    "TrialSpec",
+    "Turn",
+    "Verdict",
+]
+
+T = TypeVar("T")
 
 
 class Turn(Enum):
@@ -117,3 +133,40 @@ class Listener(Protocol):
 
     def trial_changed(self, trial: Trial) -> None:
         """A trial was asked, reported or ended; `trial` is its whole state now."""
+
+
+class Asker(Protocol):
+    """The side of the study that a launcher sees."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether everything must end now, unfinished."""
+
+    def ask(self) -> TrialSpec | Turn:
+        """The next attempt to run, or why there is none."""
+
+    def report(self, number: int, attempt: int, report: Report) -> Verdict:
+        """Takes what one validation measured; the verdict is final."""
+
+    def finish(self, number: int, attempt: int, outcome: Outcome) -> None:
+        """Takes how an attempt ended."""
+
+
+class Launcher(Protocol):
+    """Runs trials somewhere. Used as a context manager; one contract suite holds for every implementation."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    def run(self, study: Asker, trial: TrialFunction) -> None:
+        """Runs attempts until the study says DONE and nothing runs any more."""
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Runs one function where a trial would run, with a trial's resources, and returns what it returns."""
+
+    def on_every_node(self, function: Callable[[], T]) -> dict[str, T]:
+        """Runs a function once on each node; node name -> what it returned."""
+
+    def slots(self) -> int:
+        """How many trials can run at once, now."""

@@ -44,6 +44,11 @@ class ConfigError(Exception):
         self.problems = list(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
+    @classmethod
+    def single(cls, message: str, *, where: str = "") -> Self:
+        """An error with one problem."""
+        return cls([Problem(message=message, where=where)])
+
 
 def nearest(name: object, known: Iterable[str]) -> str:
     """Names the known choice that looks most like `name`, as the end of a sentence; empty if none does."""
@@ -64,6 +69,7 @@ class Document:
         self._marked = data
         self._name = name
         self._flags: dict[Loc, str] = {}
+        self._attached: dict[Loc, Document] = {}
         self.data: dict[str, Any] = _plain(data)
 
     @classmethod
@@ -103,18 +109,27 @@ class Document:
         for part in loc[:-1]:
             node = node.setdefault(part, {})
             if not isinstance(node, dict):
-                raise ConfigError([Problem(where=where, key=key, message=f"'{part}' holds a single value, not a section")])
+                raise ConfigError(
+                    [Problem(where=where, key=key, message=f"'{part}' holds a single value, not a section")]
+                )
         try:
             node[loc[-1]] = _plain(YAML(typ="rt").load(io.StringIO(text)))
         except YAMLError:
             raise ConfigError([Problem(where=where, key=key, message="the value is not valid YAML")]) from None
         self._flags[loc] = where
 
+    def attach(self, key: str, other: "Document") -> None:
+        """Puts another document in place of the value of `key`; problems below it point into that document."""
+        self.data[key] = other.data
+        self._attached[(key,)] = other
+
     def where(self, loc: Loc) -> str:
         """`file:line` of a value, or of the nearest thing around it that was written down."""
         for flagged, where in self._flags.items():
             if loc[: len(flagged)] == flagged or (loc and flagged[: len(loc)] == loc):
                 return where
+        if loc[:1] in self._attached and len(loc) > 1:
+            return self._attached[loc[:1]].where(loc[1:])
         node: Any = self._marked
         line = 0
         for part in loc:
@@ -136,11 +151,12 @@ class Document:
         except ValidationError as error:
             raise ConfigError(self.problems(error, model)) from None
 
-    def problems(self, error: ValidationError, model: type[BaseModel], *, under: Loc = ()) -> list[Problem]:
+    def problems(self, error: ValidationError, model: type[BaseModel]) -> list[Problem]:
         """Puts pydantic's findings into our words, each with its place."""
         found = []
         for item in error.errors(include_url=False):
-            loc = under + _written(item["loc"], self.data)
+            names_a_key = item["type"] in ("extra_forbidden", "missing")
+            loc = _written(item["loc"], self.data, whole=names_a_key)
             message = item["msg"].removeprefix("Value error, ")
             if item["type"] == "extra_forbidden":
                 fields = _fields(model, item["loc"][:-1])
@@ -165,8 +181,8 @@ def _plain(node: Any) -> Any:
     return node
 
 
-def _written(loc: Loc, data: Any) -> Loc:
-    """Drops the parts of pydantic's location that nobody wrote, such as the tag of a union."""
+def _written(loc: Loc, data: Any, *, whole: bool) -> Loc:
+    """Drops the parts of pydantic's location that nobody wrote, such as the tag of a union; a `whole` one keeps its end."""
     written: list[str | int] = []
     for place, part in enumerate(loc):
         if isinstance(data, dict) and part in data:
@@ -175,7 +191,7 @@ def _written(loc: Loc, data: Any) -> Loc:
         elif isinstance(data, list) and isinstance(part, int) and part < len(data):
             written.append(part)
             data = data[part]
-        elif place == len(loc) - 1:
+        elif whole and place == len(loc) - 1:
             written.append(part)
     return tuple(written)
 

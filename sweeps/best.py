@@ -1,0 +1,130 @@
+"""What came out of a sweep: the best configuration, its scores and the model, by the sweep's name alone."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweeps.config import Mode
+from sweeps.contract import Scalar
+from sweeps.selection import Candidate, rank
+from trainer.config import TrainConfig
+
+if TYPE_CHECKING:
+    from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase
+
+    from sweeps.record.reader import RecordedSweep
+
+
+class NoBestError(Exception):
+    """No trial of the sweep has ended with a finite value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Best:
+    """The best trial of a sweep: the tested winner, or before the test the leader among the trials that have ended.
+
+    Attributes:
+        sweep: Name of the sweep.
+        trial: Number of the trial.
+        metric: What the sweep optimizes.
+        mode: Whether that is to be small or large.
+        value: What the trial reached in it.
+        seeds: The seeds it was trained with.
+        params: The searched settings, as the trainer used them.
+        config: Everything that decided its training.
+        metrics: All `val_*` values at its best validation.
+        test: Scores of the winner on the test split; None until it was tested.
+        run_id: Its run in MLflow.
+        checkpoint: Folder of its weights, on the machine or storage where the sweep ran.
+    """
+
+    sweep: str
+    trial: int
+    metric: str
+    mode: Mode
+    value: float
+    seeds: tuple[int, ...]
+    params: Mapping[str, Scalar]
+    config: TrainConfig
+    metrics: Mapping[str, float]
+    test: Mapping[str, float] | None
+    run_id: str
+    checkpoint: str | None
+    _recorded: "RecordedSweep"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for a program; what `sweeps best NAME --json` prints."""
+        return {
+            "sweep": self.sweep,
+            "trial": self.trial,
+            "metric": self.metric,
+            "mode": self.mode,
+            "value": self.value,
+            "seeds": list(self.seeds),
+            "params": dict(self.params),
+            "config": self.config.model_dump(mode="json"),
+            "run_id": self.run_id,
+            "checkpoint": self.checkpoint,
+            "test": None if self.test is None else dict(self.test),
+        }
+
+    def load(self) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+        """Loads the model and its tokenizer.
+
+        From the checkpoint folder if it is on this machine, and whole; else from the artifact of the sweep's run, which is
+        there once the sweep has ended.
+        """
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+        if self.checkpoint is not None and Path(self.checkpoint).is_dir():
+            return self._load(Path(self.checkpoint))
+        with tempfile.TemporaryDirectory() as folder:
+            return self._load(self._recorded.download_model(Path(folder)))
+
+    def pipeline(self) -> "Pipeline":
+        """A transformers pipeline that takes sentences and says their label and its score."""
+        from transformers import pipeline
+
+        model, tokenizer = self.load()
+        return pipeline("text-classification", model=model, tokenizer=tokenizer)
+
+
+def best(name: str, *, tracking: str | None = None) -> Best:
+    """The best trial of a sweep, also while it runs.
+
+    Args:
+        name: The sweep's name.
+        tracking: Its tracking address. None looks at MLFLOW_TRACKING_URI, then at the address in `./runs/NAME/sweep.yaml`,
+            then at `sqlite:///mlflow.db` in this folder.
+
+    Raises:
+        ConfigError: There is no such sweep, or the tracking address cannot be used.
+        NoBestError: No trial has ended with a finite value.
+        RecordError: MLflow failed while it was asked.
+    """
+    from sweeps.record.reader import find
+
+    recorded = find(name, tracking=tracking)
+    candidates = recorded.candidates()
+    ranking = rank(candidates, mode=recorded.mode)
+    tested = [candidate for candidate in candidates if candidate.trial == recorded.winner]
+    chosen = next(iter(tested + ranking), None)
+    if chosen is None or chosen.value is None or chosen.run_id is None:
+        raise NoBestError(f"no trial of '{name}' has ended with a finite {recorded.metric} yet ({len(candidates)} recorded)")
+    return Best(
+        sweep=name,
+        trial=chosen.trial,
+        metric=recorded.metric,
+        mode=recorded.mode,
+        value=chosen.value,
+        seeds=chosen.seeds,
+        params=chosen.params,
+        config=TrainConfig.model_validate({**recorded.train, **chosen.params, "seed": chosen.seeds[0]}),
+        metrics=chosen.metrics,
+        test=recorded.test if tested else None,
+        run_id=chosen.run_id,
+        checkpoint=chosen.checkpoint,
+        _recorded=recorded,
+    )

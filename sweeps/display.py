@@ -1,0 +1,126 @@
+"""What a person watching a sweep sees: a live table on a terminal, plain lines everywhere else."""
+
+import time
+from collections.abc import Iterable
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from sweeps.config import SweepConfig
+from sweeps.contract import Kind, Scalar, Trial
+
+_STYLES = {
+    Kind.COMPLETED: "green",
+    Kind.PRUNED: "yellow",
+    Kind.DIVERGED: "magenta",
+    Kind.OUT_OF_MEMORY: "magenta",
+    Kind.FAILED: "red",
+    Kind.LOST: "red",
+}
+_ROWS = 24
+"""Trials shown at once: those that run, then the newest."""
+
+
+class Display:
+    """Listens to a sweep and shows it. Used as a context manager."""
+
+    def __init__(self, config: SweepConfig, console: Console) -> None:
+        self._config = config
+        self._console = console
+        self._trials: dict[int, Trial] = {}
+        self._begun = time.monotonic()
+        self._ended_before = 0
+        self._live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=False)
+
+    def begin(self, trials: Iterable[Trial]) -> None:
+        """Takes what was there before this start."""
+        self._trials = {trial.number: trial for trial in trials}
+        self._ended_before = self._ended()
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def trial_changed(self, trial: Trial) -> None:
+        """Shows a change."""
+        before = self._trials.get(trial.number)
+        self._trials[trial.number] = trial
+        if self._console.is_terminal:
+            return
+        if trial.outcome is not None:
+            self._console.print(self._line(trial), highlight=False, soft_wrap=True)
+        elif before is not None and before.attempt < trial.attempt:
+            self._console.print(f"trial {trial.number}: attempt {trial.attempt}", highlight=False)
+
+    def _line(self, trial: Trial) -> str:
+        said = [f"trial {trial.number}: {trial.outcome}"]
+        if trial.value is not None:
+            said.append(f"{self._config.metric} {trial.value:.4f}")
+        said += [f"{name} {show(value)}" for name, value in trial.params.items()]
+        if trial.reason:
+            said.append(trial.reason)
+        return f"[{self._ended()}/{self._config.budget.trials}] " + ", ".join(said) + f" | {self._summary()}"
+
+    def _summary(self) -> str:
+        best = self._best()
+        parts = [] if best is None else [f"best {best.value:.4f} (trial {best.number})"]
+        if (left_s := self._left_s()) is not None:
+            parts.append(f"about {duration(left_s)} left")
+        return ", ".join(parts)
+
+    def _render(self) -> Group:
+        names = list(self._config.space.root)
+        table = Table(title=f"{self._config.name}: {self._ended()} of {self._config.budget.trials} trials ended", expand=False)
+        table.add_column("trial", justify="right")
+        table.add_column("outcome")
+        table.add_column("at", justify="right")
+        table.add_column(self._config.metric, justify="right")
+        for name in names:
+            table.add_column(name, justify="right", overflow="fold")
+        best = self._best()
+        for trial in self._shown():
+            kind = Text(str(trial.outcome or "running"), style=_STYLES.get(trial.outcome, "") if trial.outcome else "")
+            value = "" if trial.value is None else f"{trial.value:.4f}"
+            at = f"{max(trial.values, default=0)}/{self._config.train.validations}"
+            searched = [show(trial.params[name]) if name in trial.params else "" for name in names]
+            table.add_row(str(trial.number), kind, at, value, *searched, style="bold" if trial is best else "")
+        return Group(table, Text(self._summary()))
+
+    def _shown(self) -> list[Trial]:
+        newest = sorted(self._trials.values(), key=lambda trial: (trial.outcome is not None, -trial.number))
+        return sorted(newest[:_ROWS], key=lambda trial: trial.number)
+
+    def _best(self) -> Trial | None:
+        sign = -1 if self._config.mode == "max" else 1
+        scored = [trial for trial in self._trials.values() if trial.value is not None]
+        return min(scored, key=lambda trial: sign * (trial.value or 0.0), default=None)
+
+    def _ended(self) -> int:
+        return sum(trial.outcome is not None for trial in self._trials.values())
+
+    def _left_s(self) -> float | None:
+        """Time left, if the trials to come take as long as those that ended since this start."""
+        ended = self._ended() - self._ended_before
+        if ended == 0:
+            return None
+        return (time.monotonic() - self._begun) / ended * (self._config.budget.trials - self._ended())
+
+
+def show(value: Scalar) -> str:
+    """A setting, short."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """A time span, short: `45 s`, `12 min`, `3.5 h`."""
+    if seconds < 90:  # noqa: PLR2004 - where minutes begin to read better
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004

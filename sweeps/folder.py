@@ -1,0 +1,77 @@
+"""Where things lie in the folder of one sweep, and how files in it are written."""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class SweepFolder:
+    """`runs/NAME/`: everything of one sweep that is not in MLflow."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The effective configuration."""
+        return self.path / "sweep.yaml"
+
+    @property
+    def lease(self) -> Path:
+        """Who may write here now."""
+        return self.path / "lease"
+
+    @property
+    def journal(self) -> Path:
+        """The study, unless it lives in a database."""
+        return self.path / "study.journal"
+
+    @property
+    def history(self) -> Path:
+        """Every measured point, a file a trial."""
+        return self.path / "history"
+
+    @property
+    def report(self) -> Path:
+        """The report for people."""
+        return self.path / "report.html"
+
+    @property
+    def test_results(self) -> Path:
+        """What the winner reached on the test split."""
+        return self.path / "test_results.txt"
+
+    def checkpoints(self, number: int, attempt: int) -> Path:
+        """Best weights of one attempt."""
+        return self.path / "checkpoints" / f"{number:04d}-{attempt}"
+
+    def resume(self, number: int, attempt: int) -> Path:
+        """State to resume one attempt from, while its trial lives."""
+        return self.path / "resume" / f"{number:04d}-{attempt}"
+
+    def log(self, number: int, attempt: int) -> Path:
+        """The traceback of an attempt that failed."""
+        return self.path / "logs" / f"{number:04d}-{attempt}.log"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a file so that a reader, or a crash, finds the old text or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(beside).replace(path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+
+
+def cut_torn_line(path: Path) -> None:
+    """Cuts a file of lines after its last newline: what a crash in mid-write left unfinished."""
+    if path.exists() and (data := path.read_bytes()) and not data.endswith(b"\n"):
+        with path.open("r+b") as file:
+            file.truncate(data.rfind(b"\n") + 1)

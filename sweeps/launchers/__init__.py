@@ -1,0 +1,1 @@
+"""Where trials run. The only package that imports ray."""

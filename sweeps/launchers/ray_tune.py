@@ -1,0 +1,222 @@
+"""Trials as warm actors of Ray Tune, on every node of a cluster or on this machine alone.
+
+Tune places trials and stops those that the study ends; it decides nothing, retries nothing and restores nothing. Its hooks
+(`suggest`, `on_trial_result`, `on_trial_error`) are thin adapters onto the study's three verbs.
+"""
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
+
+import ray
+from ray import tune
+from ray.exceptions import RayActorError
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+from ray.tune.stopper import Stopper
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from sweeps.config import ResourcesConfig
+from sweeps.contract import Asker, Kind, Outcome, TrialFunction, TrialSpec, Turn
+from sweeps.launchers.ray_worker import OUTCOME, REPORT, SPEC, on_worker
+
+T = TypeVar("T")
+
+_DRIVER_ENVIRONMENT = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no CSV, JSON and TensorBoard files beside our own record
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a result without the metric is one trial's failure, not the sweep's
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # signals are the driver's (sweeps/signals.py)
+    "TUNE_GLOBAL_CHECKPOINT_S": "31536000",  # its state is disposable
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000",  # the searcher below limits itself; Tune would start one trial at a time
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+_WORKER_ENVIRONMENT = {
+    # A stopped trial may still be in a validation. Tune's 2 s would then break the warm actor for the trial after it.
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "900",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+class RayTune:
+    """The launcher for clusters. See `sweeps.contract.Launcher`."""
+
+    def __init__(self, resources: ResourcesConfig) -> None:
+        self._resources = resources
+        self._started = False
+
+    def __enter__(self) -> Self:
+        os.environ.update(_DRIVER_ENVIRONMENT)
+        if not ray.is_initialized():
+            ray.init(
+                runtime_env={"env_vars": _WORKER_ENVIRONMENT},
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+            self._started = True
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._started:
+            ray.shutdown()
+
+    def run(self, study: Asker, trial: TrialFunction) -> None:
+        """Runs attempts on all slots at once until there are no more."""
+        adapter = _Adapter(study, self.slots)
+        with tempfile.TemporaryDirectory(prefix="sweep-tune-") as scratch:
+            tuner = tune.Tuner(
+                tune.with_resources(on_worker(trial), {"cpu": self._resources.cpus, "gpu": self._resources.gpus}),
+                tune_config=tune.TuneConfig(
+                    search_alg=_StudySearcher(adapter),
+                    scheduler=_StudyScheduler(adapter),
+                    num_samples=-1,
+                    reuse_actors=True,
+                    trial_dirname_creator=lambda each: each.trial_id,
+                ),
+                run_config=tune.RunConfig(
+                    storage_path=scratch,
+                    failure_config=tune.FailureConfig(max_failures=0),
+                    stop=_StudyStopper(adapter),
+                    verbose=0,
+                ),
+            )
+            tuner.fit()
+        if adapter.error is not None:
+            raise adapter.error
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Runs a function on any node that has room for a trial."""
+        task = ray.remote(num_cpus=self._resources.cpus, num_gpus=self._resources.gpus, max_retries=0)(function)
+        result: T = ray.get(task.remote())
+        return result
+
+    def on_every_node(self, function: Callable[[], T]) -> dict[str, T]:
+        """Runs a function once on each living node, side by side."""
+        task = ray.remote(num_cpus=0, max_retries=0)(function)
+        nodes = [node for node in ray.nodes() if node["Alive"]]
+        pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
+        results = ray.get([task.options(scheduling_strategy=strategy).remote() for strategy in pinned])
+        return dict(zip([node["NodeManagerHostname"] for node in nodes], results, strict=True))
+
+    def slots(self) -> int:
+        """Room on the living nodes, or what the configuration fixes."""
+        if self._resources.concurrent != "auto":
+            return self._resources.concurrent
+        rooms = [self._room(node["Resources"]) for node in ray.nodes() if node["Alive"]]
+        return max(1, sum(rooms))
+
+    def _room(self, resources: dict[str, float]) -> int:
+        asked = {"CPU": self._resources.cpus, "GPU": self._resources.gpus}
+        return min(int(resources.get(kind, 0) / amount) for kind, amount in asked.items() if amount > 0)
+
+
+class _Adapter:
+    """Turns what Tune's hooks hear into the study's verbs. An exception ends the sweep after Tune has cleaned up."""
+
+    def __init__(self, study: Asker, slots: Callable[[], int]) -> None:
+        self._study = study
+        self._slots = slots
+        self._specs: dict[str, TrialSpec] = {}
+        self.error: BaseException | None = None
+
+    @property
+    def stopping(self) -> bool:
+        return self._study.stopping or self.error is not None
+
+    def ask(self, trial_id: str) -> TrialSpec | Turn:
+        """The next attempt for a free slot."""
+        if self.stopping:
+            return Turn.DONE
+        if len(self._specs) >= self._slots():
+            return Turn.WAIT
+        spec = self._guarded(self._study.ask, otherwise=Turn.DONE)
+        if isinstance(spec, TrialSpec):
+            self._specs[trial_id] = spec
+        return spec
+
+    def heard(self, trial_id: str, result: dict[str, Any]) -> str:
+        """A report or an outcome came in; the answer is Tune's own word for the verdict."""
+        spec = self._specs.get(trial_id)
+        if spec is None or result.get("done"):
+            return TrialScheduler.CONTINUE
+        if (report := result.get(REPORT)) is not None:
+            verdict = self._guarded(lambda: self._study.report(spec.number, spec.attempt, report), otherwise="stop")
+            return TrialScheduler.STOP if verdict == "stop" else TrialScheduler.CONTINUE
+        if (outcome := result.get(OUTCOME)) is not None:
+            self._guarded(lambda: self._study.finish(spec.number, spec.attempt, outcome), otherwise=None)
+        return TrialScheduler.CONTINUE
+
+    def ended(self, trial_id: str, error: BaseException | None) -> None:
+        """A trial is over for Tune. If the study has not been told how, the worker was lost."""
+        spec = self._specs.pop(trial_id, None)
+        if spec is None or self.stopping:
+            return
+        kind = Kind.LOST if error is None or isinstance(error, RayActorError) else Kind.FAILED
+        reason = str(error).strip().splitlines()[0] if error is not None else "ended without saying how"
+        self._guarded(
+            lambda: self._study.finish(spec.number, spec.attempt, Outcome(kind=kind, reason=reason)), otherwise=None
+        )
+
+    def _guarded(self, verb: Callable[[], T], *, otherwise: T) -> T:
+        try:
+            return verb()
+        except BaseException as error:  # noqa: BLE001 - a hook that raises would kill Tune without cleaning up
+            self.error = self.error or error
+            return otherwise
+
+
+class _StudySearcher(Searcher):
+    """Tune's question for the next trial, put to the study."""
+
+    def __init__(self, adapter: _Adapter) -> None:
+        super().__init__()
+        self._adapter = adapter
+
+    def suggest(self, trial_id: str) -> Any:
+        spec = self._adapter.ask(trial_id)
+        if spec is Turn.DONE:
+            return Searcher.FINISHED
+        return {SPEC: spec} if isinstance(spec, TrialSpec) else None
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: FBT001, FBT002
+        if not error:
+            self._adapter.ended(trial_id, None)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Keeps nothing: the study is the truth."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Never called: nothing is restored from Tune."""
+
+
+class _StudyScheduler(FIFOScheduler):
+    """Tune's question whether a trial goes on, put to the study."""
+
+    def __init__(self, adapter: _Adapter) -> None:
+        super().__init__()
+        self._adapter = adapter
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        del tune_controller
+        return self._adapter.heard(trial.trial_id, result)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        del tune_controller
+        self._adapter.ended(trial.trial_id, trial.get_pickled_error())
+
+
+class _StudyStopper(Stopper):
+    """Ends everything when the sweep is stopping."""
+
+    def __init__(self, adapter: _Adapter) -> None:
+        self._adapter = adapter
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        del trial_id, result
+        return False
+
+    def stop_all(self) -> bool:
+        return self._adapter.stopping

@@ -1,0 +1,34 @@
+"""What runs inside a Tune actor: one trial function, and the two messages it sends to the driver."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ray import tune
+
+from sweeps.contract import Report, TrialFunction, Verdict
+
+SPEC, REPORT, OUTCOME = "spec", "report", "outcome"
+"""Keys of what goes to a worker, and of what comes back."""
+
+
+def on_worker(trial: TrialFunction) -> Callable[[dict[str, Any]], None]:
+    """Wraps a trial function as a Tune trainable."""
+
+    def trainable(config: dict[str, Any]) -> None:
+        stopped = False
+
+        def report(said: Report) -> Verdict:
+            # Tune answers STOP by raising SystemExit out of `report`. Let through, it would tear Lightning down in the
+            # middle and leave loader processes behind; as a verdict, fit ends in its own way.
+            nonlocal stopped
+            try:
+                tune.report({REPORT: said})
+            except SystemExit:
+                stopped = True
+            return Verdict.STOP if stopped else Verdict.CONTINUE
+
+        outcome = trial(config[SPEC], report)
+        if not stopped:
+            tune.report({OUTCOME: outcome})
+
+    return trainable

@@ -1,0 +1,77 @@
+"""Everything that is wrong with what a sweep needs, all at once, before anything starts."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sweeps.config import SweepConfig
+from sweeps.errors import PreflightError, Problem
+from sweeps.folder import SweepFolder
+from trainer.document import ConfigError, Document
+
+_FREE_GB = 1.0
+"""Less free disk than this is not worth starting with."""
+
+_MAY_CHANGE = frozenset({"budget", "resources", "tracking", "storage", "keep"})
+"""Sections that a resumed sweep may bring new values for; in the others, old and new trials could not be compared."""
+
+
+def preflight(config: SweepConfig, folder: SweepFolder, *, resume: bool) -> None:
+    """Checks data, model, tracking, storage and the sweep's own past.
+
+    Raises:
+        PreflightError: With every problem at once.
+        ConfigError: A resumed sweep was asked to change what it may not.
+    """
+    from sweeps.record.check import check as check_tracking
+    from trainer.data import check as check_training
+
+    problems = [
+        *_past_problems(config, folder, resume=resume),
+        *_storage_problems(Path(config.storage.path)),
+        *check_training(config.train),
+        *check_tracking(config.tracking.uri, create=True),
+    ]
+    if problems:
+        raise PreflightError(problems)
+    if folder.config.exists():
+        _check_unchanged(config, folder)
+
+
+def _past_problems(config: SweepConfig, folder: SweepFolder, *, resume: bool) -> Iterator[Problem]:
+    if folder.config.exists() and not resume:
+        yield Problem(
+            where=str(folder.path),
+            message=f"a sweep '{config.name}' is here already; go on with it by --resume, or choose another --name",
+        )
+
+
+def _storage_problems(path: Path) -> Iterator[Problem]:
+    standing = next(parent for parent in (path, *path.parents) if parent.exists())
+    if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
+        yield Problem(key="storage.path", where=str(path), message=f"{standing} is not a folder that can be written to")
+    elif (free_gb := shutil.disk_usage(standing).free / 1e9) < _FREE_GB:
+        yield Problem(key="storage.path", where=str(path), message=f"only {free_gb:.2f} GB free; {_FREE_GB:g} GB needed")
+
+
+def _check_unchanged(config: SweepConfig, folder: SweepFolder) -> None:
+    document = Document.read(folder.config)
+    before = document.validate(SweepConfig).model_dump(mode="json")
+    now = config.model_dump(mode="json")
+    changed = [
+        document.problem(tuple(key.split(".")), f"was {old!r} and is now {new!r}; use another --name for another sweep")
+        for key, old, new in _differences(before, now)
+        if key.split(".")[0] not in _MAY_CHANGE
+    ]
+    if changed:
+        raise ConfigError(changed)
+
+
+def _differences(before: Any, now: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name in [*before, *(name for name in now if name not in before)]:
+            yield from _differences(before.get(name), now.get(name), f"{key}.{name}".strip("."))
+    elif before != now:
+        yield key, before, now

@@ -1,0 +1,168 @@
+"""What the runs of a sweep should say. Pure: a trial or a config in, MLflow's words out, and back."""
+
+import getpass
+import json
+import math
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sweeps.config import SweepConfig
+from sweeps.contract import Kind, Scalar, Trial
+from sweeps.record import tags
+from sweeps.record.store import Run, Status
+from sweeps.selection import Candidate, used_params
+from trainer.report import Point
+
+UNUSED = "unused"
+"""Param of a searched setting that this trial's optimizer or schedule does not have."""
+
+_STATUS: dict[Kind, Status] = {
+    Kind.COMPLETED: "FINISHED",
+    Kind.PRUNED: "FINISHED",
+    Kind.DIVERGED: "FINISHED",
+    Kind.OUT_OF_MEMORY: "FAILED",
+    Kind.FAILED: "FAILED",
+    Kind.LOST: "FAILED",
+}
+_REASON_CHARACTERS = 500
+
+
+def trial_status(trial: Trial) -> Status:
+    """Diverged is an answer about the configuration; the other bad endings are failures."""
+    return "RUNNING" if trial.outcome is None else _STATUS[trial.outcome]
+
+
+def trial_tags(trial: Trial) -> dict[str, str]:
+    """The tags that change while a trial lives."""
+    found = {
+        tags.OUTCOME: trial.outcome or tags.RUNNING,
+        tags.ATTEMPTS: str(trial.attempt),
+        tags.SEED: str(trial.seed),
+        tags.REASON: trial.reason[:_REASON_CHARACTERS],
+        tags.CHECKPOINT: trial.checkpoint or "",
+    }
+    return {key: str(value) for key, value in found.items()}
+
+
+def trial_params(trial: Trial, searched: Iterable[str]) -> dict[str, str]:
+    """The value of each searched setting as the trainer used it; none before that is known, as asked if it never will be."""
+    if not trial.effective and trial.outcome is None:
+        return {}
+    used = used_params(trial)
+    return {name: encode(used[name]) if name in used else UNUSED for name in searched}
+
+
+def trial_summary(trial: Trial, metric: str) -> list[Point]:
+    """What a trial comes to: its best validation and its costs. MLflow's tables show only last values."""
+    moment = trial.finished_ms or 0
+    best = {f"best_{key}": value for key, value in trial.metrics.items()}
+    if trial.value is not None:
+        best[f"best_{metric}"] = trial.value
+    return [Point(key=key, step=0, value=value, timestamp_ms=moment) for key, value in {**best, **trial.summary}.items()]
+
+
+def candidates(runs: Iterable[Run], metric: str) -> list[Candidate]:
+    """The trials that runs record, as selection wants them. The oldest run of a trial counts."""
+    first: dict[str, Run] = {}
+    for run in runs:
+        first.setdefault(run.tags[tags.TRIAL], run)
+    return [_candidate(run, metric) for run in first.values()]
+
+
+def _candidate(run: Run, metric: str) -> Candidate:
+    metrics = {key.removeprefix("best_"): value for key, value in run.metrics.items() if key.startswith("best_")}
+    outcome = run.tags.get(tags.OUTCOME, "")
+    value = metrics.get(metric)
+    return Candidate(
+        trial=int(run.tags[tags.TRIAL]),
+        params={name: decode(text) for name, text in logged_params(run).items() if text != UNUSED},
+        metrics=metrics,
+        value=value if value is not None and math.isfinite(value) else None,
+        outcome=Kind(outcome) if outcome in set(Kind) else None,
+        seeds=(int(run.tags.get(tags.SEED, 0)),),
+        cost_s=run.metrics.get("train_seconds"),
+        run_id=run.run_id,
+        checkpoint=run.tags.get(tags.CHECKPOINT) or None,
+    )
+
+
+def sweep_params(config: SweepConfig) -> dict[str, str]:
+    """The config, a param a setting, so that it is read back without artifacts, also while the sweep runs.
+
+    Addresses stay out: they can hold passwords.
+    """
+    plain = config.model_dump(mode="json", exclude={"tracking": {"uri"}, "storage": {"study"}})
+    return {key: encode(value) for key, value in _leaves(plain)}
+
+
+def train_section(run: Run) -> dict[str, Any]:
+    """The `train` section of the config that `sweep_params` wrote."""
+    prefix = "train."
+    return {key.removeprefix(prefix): decode(text) for key, text in logged_params(run).items() if key.startswith(prefix)}
+
+
+def sweep_note(config: SweepConfig) -> str:
+    """A few words for the page of the parent run."""
+    searched = ", ".join(f"`{name}`" for name in config.space.root)
+    return (
+        f"**{config.name}** searches {searched} for `{config.train.model}` on `{config.train.task}`: "
+        f"{config.search.sampler}, {config.search.pruner}, {config.budget.trials} trials, best `{config.metric}` ({config.mode}).\n\n"
+        f"The winner: `sweeps best {config.name}`"
+    )
+
+
+def environment_tags(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the sweep ran on, and with which code."""
+    found = {f"environment.{key}": value for key, value in environment.items()}
+    found |= {"mlflow.user": getpass.getuser(), "mlflow.source.type": "LOCAL", "mlflow.source.name": Path(sys.argv[0]).name}
+    if "git_commit" in environment:
+        found["mlflow.source.git.commit"] = environment["git_commit"]
+    return found
+
+
+def logged_params(run: Run) -> dict[str, str]:
+    """The params of a run, with what has changed since they were logged."""
+    changed: dict[str, str] = json.loads(run.tags.get(tags.CHANGED, "{}"))
+    return {**run.params, **changed}
+
+
+def new_params(run: Run, wanted: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What to log so that a run's params are as wanted.
+
+    Returns:
+        Params that the run does not have yet, and the tags that name those whose value has changed.
+    """
+    new = {name: text for name, text in wanted.items() if name not in run.params}
+    if all(logged_params(run).get(name) == text for name, text in wanted.items() if name not in new):
+        return new, {}
+    changed = {name: text for name, text in wanted.items() if run.params.get(name, text) != text}
+    return new, {tags.CHANGED: json.dumps(changed)}
+
+
+def encode(value: Scalar | Mapping[str, Any] | list[Any]) -> str:
+    """A value as a param: JSON, but words without quotes unless they would be read as something else."""
+    return value if isinstance(value, str) and decode(value) == value else json.dumps(value)
+
+
+def decode(text: str) -> Any:
+    """The value that `encode` wrote."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def now_ms() -> int:
+    """This moment in Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def _leaves(section: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in section.items():
+        if isinstance(value, dict) and not prefix.startswith("space."):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,174 @@
+"""MLflow's side of one sweep, made equal to the study. Every step may fail anywhere and be done again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from types import MappingProxyType
+
+from sweeps.config import SweepConfig
+from sweeps.contract import Trial
+from sweeps.history import History
+from sweeps.record import describe, tags
+from sweeps.record.store import Run, Status, Store
+from trainer.report import Point
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """What is written when a sweep ends.
+
+    Attributes:
+        status: How the run of the sweep ends.
+        winner: Number of the trial that was chosen and tested.
+        metrics: Scores of the winner on the test split, and other numbers of the whole sweep.
+        files: Kept as artifacts of the sweep.
+        model: The winner's checkpoint folder, kept as the artifact `model`.
+    """
+
+    status: Status
+    winner: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    files: Sequence[Path] = ()
+    model: Path | None = None
+
+
+class Mirror:
+    """The runs of one sweep. Used by one thread."""
+
+    def __init__(self, config: SweepConfig, *, sweep_id: str, history: History, environment: Mapping[str, str]) -> None:
+        self._config = config
+        self._sweep_id = sweep_id
+        self._history = history
+        self._environment = environment
+        self._store: Store | None = None
+        self._children: dict[int, Run] = {}
+        self._sent: dict[int, int] = {}
+        self.parent: Run | None = None
+
+    def connect(self) -> None:
+        """Finds the sweep's runs, or begins the first. Does nothing while the connection stands."""
+        if self._store is not None:
+            return
+        store = Store(self._config.tracking.uri)
+        experiment_id = store.experiment(self._config.experiment)
+        mine = {tags.ID: self._sweep_id}
+        parents = store.runs([experiment_id], tags={**mine, tags.ROLE: "sweep"})
+        # Should a lost reply ever have made a second run, the first counts, always.
+        self.parent = parents[0] if parents else self._begin(store, experiment_id)
+        self._children = {}
+        for run in store.runs([experiment_id], tags={**mine, tags.ROLE: "trial"}):
+            self._children.setdefault(int(run.tags[tags.TRIAL]), run)
+        self._sent = {}
+        self.parent = self._update(store, self.parent, params=describe.sweep_params(self._config), tags=self._parent_tags())
+        if self.parent.status != "RUNNING":
+            store.set_status(self.parent.run_id, "RUNNING")
+            self.parent = replace(self.parent, status="RUNNING")
+        self._store = store
+
+    def disconnect(self) -> None:
+        """Forgets what MLflow was thought to hold: after a failure nobody knows what arrived."""
+        self._store = None
+
+    def run_id(self, number: int) -> str | None:
+        """The run of a trial, once it is known."""
+        run = self._children.get(number)
+        return None if run is None else run.run_id
+
+    def show(self, trial: Trial, *, alive: bool) -> None:
+        """Makes the run of a trial say what the study and the history know of it.
+
+        Args:
+            trial: The trial as it is now.
+            alive: Whether a worker has it in hand; one that only waits for its turn is not set running again.
+        """
+        store = self._connected()
+        run = self._children.get(trial.number) or self._create(store, trial)
+        wanted = describe.trial_tags(trial)
+        status = describe.trial_status(trial)
+        if status == "RUNNING" and not alive:
+            status, wanted[tags.OUTCOME] = "KILLED", tags.STOPPED
+        elif run.status == status != "RUNNING" and wanted.items() <= run.tags.items():
+            return  # a run is ended only after all of it was sent
+        if status == "RUNNING" != run.status:
+            store.set_status(run.run_id, status)
+            run = replace(run, status=status)
+        sent = self._sent.get(trial.number, 0)
+        points = list(islice(self._history.read(trial.number), sent, None))
+        summary = describe.trial_summary(trial, self._config.metric) if trial.outcome else []
+        params = describe.trial_params(trial, self._config.space.root)
+        run = self._update(store, run, params=params, tags=wanted, points=[*points, *summary])
+        self._sent[trial.number] = sent + len(points)
+        if run.status != status:
+            store.set_status(run.run_id, status, ended_ms=trial.finished_ms)
+        self._children[trial.number] = replace(run, status=status)
+
+    def end(self, ending: Ending) -> None:
+        """Ends the run of the sweep, and every run that was left alive."""
+        store = self._connected()
+        assert self.parent is not None
+        for number, run in self._children.items():
+            if run.status == "RUNNING":
+                store.log(run.run_id, tags={tags.OUTCOME: tags.STOPPED})
+                store.set_status(run.run_id, "KILLED")
+                self._children[number] = replace(run, status="KILLED", tags={**run.tags, tags.OUTCOME: tags.STOPPED})
+        for file in ending.files:
+            store.upload(self.parent.run_id, file)
+        if ending.model is not None:
+            store.upload(self.parent.run_id, ending.model, to="model")
+        moment = describe.now_ms()
+        points = [Point(key=key, step=0, value=value, timestamp_ms=moment) for key, value in ending.metrics.items()]
+        winner = {} if ending.winner is None else {tags.WINNER: str(ending.winner)}
+        self.parent = self._update(store, self.parent, tags=winner, points=points)
+        store.set_status(self.parent.run_id, ending.status)
+        self.parent = replace(self.parent, status=ending.status)
+
+    def _begin(self, store: Store, experiment_id: str) -> Run:
+        """Makes the run of the sweep; the tags by which it is found again are there from its first moment."""
+        identity = {tags.ID: self._sweep_id, tags.NAME: self._config.name, tags.ROLE: "sweep"}
+        return store.create(
+            experiment_id, name=self._config.name, tags=identity | self._parent_tags(), started_ms=describe.now_ms()
+        )
+
+    def _create(self, store: Store, trial: Trial) -> Run:
+        assert self.parent is not None
+        identity = {
+            tags.PARENT: self.parent.run_id,
+            tags.ID: self._sweep_id,
+            tags.NAME: self._config.name,
+            tags.ROLE: "trial",
+            tags.TRIAL: str(trial.number),
+        }
+        experiment_id = self.parent.experiment_id
+        return store.create(experiment_id, name=f"trial {trial.number}", tags=identity, started_ms=trial.started_ms)
+
+    def _parent_tags(self) -> dict[str, str]:
+        return {
+            tags.METRIC: self._config.metric,
+            tags.MODE: self._config.mode,
+            tags.FOLDER: str(Path(self._config.storage.path) / self._config.name),
+            **describe.environment_tags(self._environment),
+            "mlflow.note.content": describe.sweep_note(self._config),
+        }
+
+    def _update(
+        self,
+        store: Store,
+        run: Run,
+        *,
+        params: Mapping[str, str] = MappingProxyType({}),
+        tags: Mapping[str, str] = MappingProxyType({}),
+        points: Sequence[Point] = (),
+    ) -> Run:
+        """Logs what the run does not say yet, and returns it as it is then."""
+        new, changed = describe.new_params(run, params)
+        wanted = {**tags, **changed}
+        told = {key: value for key, value in wanted.items() if run.tags.get(key) != value}
+        if new or told or points:
+            store.log(run.run_id, points=points, params=new, tags=told)
+        return replace(run, params={**run.params, **new}, tags={**run.tags, **told})
+
+    def _connected(self) -> Store:
+        self.connect()
+        assert self._store is not None
+        return self._store

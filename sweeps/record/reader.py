@@ -1,0 +1,127 @@
+"""Finds a sweep by its name, from a tracking address alone: also on another machine, also while it runs."""
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sweeps.config import Mode
+from sweeps.contract import Scalar
+from sweeps.folder import SweepFolder
+from sweeps.record import describe, tags
+from sweeps.record.address import check, page
+from sweeps.record.store import Run, Store
+from sweeps.selection import Candidate
+from trainer.document import ConfigError, Document, nearest
+
+_log = logging.getLogger(__name__)
+
+_RUNS = Path("runs")
+_DEFAULT_URI = "sqlite:///mlflow.db"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedSweep:
+    """One sweep as MLflow has it.
+
+    Attributes:
+        name: Its name.
+        run_id: Its own run, the parent of those of its trials.
+        status: MLflow's status of that run: RUNNING, FINISHED, FAILED, or KILLED for one that was stopped.
+        metric: What it optimizes.
+        mode: Whether that is to be small or large.
+        train: The `train` section of its config.
+        winner: Number of the trial that was tested; None before that.
+        test: The winner's `test_*` scores; None before that.
+    """
+
+    name: str
+    run_id: str
+    status: str
+    metric: str
+    mode: Mode
+    train: Mapping[str, Scalar]
+    winner: int | None
+    test: Mapping[str, float] | None
+    _run: Run
+    _store: Store
+
+    def candidates(self) -> list[Candidate]:
+        """Its trials, as far as they are recorded. Raises RecordError."""
+        mine = {tags.ID: self._run.tags[tags.ID], tags.ROLE: "trial"}
+        runs = self._store.runs([self._run.experiment_id], tags=mine)
+        return describe.candidates(runs, self.metric)
+
+    def download_model(self, folder: Path) -> Path:
+        """Fetches the winner's checkpoint folder. Raises RecordError."""
+        return self._store.download(self.run_id, "model", folder)
+
+    def page(self, base_url: str) -> str:
+        """The address that opens its trials, best first, with their curves."""
+        run = self._run
+        return page(base_url, experiment_id=run.experiment_id, sweep=self.name, metric=self.metric, mode=self.mode)
+
+
+def find(name: str, *, tracking: str | None = None) -> RecordedSweep:
+    """Finds a sweep; of several with one name the newest, and says so.
+
+    Args:
+        name: The sweep's name.
+        tracking: Where to look; None looks where `locate` says.
+
+    Raises:
+        ConfigError: No such sweep, or the address cannot be used.
+        RecordError: MLflow failed while it was asked.
+    """
+    uri, why = locate(name, tracking=tracking)
+    if problems := check(uri, create=False):
+        raise ConfigError([replace(problem, where=why) for problem in problems])
+    store = Store(uri)
+    known = store.runs(store.experiments(), tags={tags.ROLE: "sweep"})
+    named = [run for run in known if run.tags[tags.NAME] == name]
+    if not named:
+        names = sorted({run.tags[tags.NAME] for run in known})
+        listed = f"it has: {', '.join(names)}" if names else "it has none yet"
+        raise ConfigError.single(f"no sweep '{name}' at {uri} ({why}); {listed}{nearest(name, names)}")
+    newest = named[-1].tags[tags.ID]
+    if len({run.tags[tags.ID] for run in named}) > 1:
+        _log.warning("%d sweeps are named '%s' at %s; this is the newest", len(named), name, uri)
+    return _read(next(run for run in named if run.tags[tags.ID] == newest), store)
+
+
+def locate(name: str, *, tracking: str | None = None) -> tuple[str, str]:
+    """Where the record of a sweep is to be looked for, and why there.
+
+    An address that is given, else MLFLOW_TRACKING_URI, else what `./runs/NAME/sweep.yaml` says, else `mlflow.db` here.
+    """
+    if tracking is not None:
+        return tracking, "--tracking"
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        return uri, "MLFLOW_TRACKING_URI"
+    config = SweepFolder(_RUNS / name).config
+    if config.is_file():
+        section = Document.read(config).data.get("tracking") or {}
+        if uri := section.get("uri"):
+            return str(uri), str(config)
+    return _DEFAULT_URI, "the default; give --tracking for another"
+
+
+def _read(run: Run, store: Store) -> RecordedSweep:
+    winner = run.tags.get(tags.WINNER)
+    test = {key: value for key, value in run.metrics.items() if key.startswith("test_")}
+    mode: Mode = "min" if run.tags[tags.MODE] == "min" else "max"
+    train: dict[str, Any] = describe.train_section(run)
+    return RecordedSweep(
+        name=run.tags[tags.NAME],
+        run_id=run.run_id,
+        status=run.status,
+        metric=run.tags[tags.METRIC],
+        mode=mode,
+        train=train,
+        winner=None if winner is None else int(winner),
+        test=test or None,
+        _run=run,
+        _store=store,
+    )

@@ -1,0 +1,226 @@
+"""The writer of the record: one thread that keeps MLflow equal to the study, whenever MLflow can be reached."""
+
+import logging
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, Self
+
+from sweeps.config import SweepConfig
+from sweeps.contract import Trial
+from sweeps.history import History
+from sweeps.record import describe, tags
+from sweeps.record.address import page
+from sweeps.record.mirror import Ending, Mirror
+from sweeps.record.store import RecordError, Status, Store, load_vendor
+from sweeps.selection import Candidate
+
+_log = logging.getLogger(__name__)
+
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 15.0
+_HASTE_S = 10.0
+"""How long a sweep that breaks off waits for MLflow."""
+
+How = Literal["finished", "failed", "stopped"]
+_STATUS: dict[How, Status] = {"finished": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
+
+
+class Record:
+    """What MLflow shows of a sweep. A listener of the study.
+
+    Only the newest state of each trial waits to be written, never a queue of events: an outage delays the record and
+    can neither lose nor pile up anything, as all of it can be read again from study and history.
+
+    Args:
+        config: The sweep.
+        sweep_id: Drawn once in the life of the sweep; by it the same runs are found again.
+        history: Where the points are read from.
+        environment: Package versions, machine, `git_commit`: kept as tags of the sweep.
+    """
+
+    def __init__(self, config: SweepConfig, *, sweep_id: str, history: History, environment: Mapping[str, str]) -> None:
+        self._config = config
+        self._mirror = Mirror(config, sweep_id=sweep_id, history=history, environment=environment)
+        self._mine = {tags.ID: sweep_id, tags.ROLE: "trial"}
+        self._changed = threading.Condition()
+        # All below is shared with the writer and touched only with `_changed` in hand.
+        self._waiting: dict[int, Trial] = {}
+        self._alive: set[int] = set()
+        self._ending: Ending | None = None
+        self._in_hand: Trial | Ending | None = None
+        self._connected = False
+        self._closed = False
+        self._awaited = 0
+        self._said: set[str] = set()
+        self._thread = threading.Thread(target=self._write, name="record", daemon=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Leaves nothing running in MLflow, however the sweep ended."""
+        if self._thread.is_alive() and not self._closed:
+            crashed = kind is not None and issubclass(kind, Exception)
+            self.finish("failed" if crashed else "stopped", timeout_s=_HASTE_S)
+
+    def open(self, trials: Iterable[Trial]) -> None:
+        """Starts the writer. Returns at once; what is missing of `trials` in MLflow is written first."""
+        load_vendor(self._config.tracking.uri)
+        with self._changed:
+            self._waiting |= {trial.number: trial for trial in trials}
+        self._thread.start()
+
+    def trial_changed(self, trial: Trial) -> None:
+        """Notes that a trial has a new state. Never waits, never raises."""
+        with self._changed:
+            self._waiting[trial.number] = trial
+            self._alive.add(trial.number)
+            self._changed.notify_all()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Waits until all that is known is in MLflow.
+
+        Returns:
+            Whether it is. False when MLflow could not be reached in time.
+        """
+        with self._changed:
+            return self._wait_until_idle(timeout_s)
+
+    def candidates(self) -> list[Candidate]:
+        """The trials of the sweep as MLflow has them. Raises RecordError when it cannot be asked."""
+        parent = self._mirror.parent
+        if parent is None:
+            raise RecordError(f"nothing is recorded yet at {self._config.tracking.uri}")
+        runs = Store(self._config.tracking.uri).runs([parent.experiment_id], tags=self._mine)
+        return describe.candidates(runs, self._config.metric)
+
+    def run_id(self, number: int) -> str | None:
+        """The MLflow run of a trial; None while it is not recorded."""
+        return self._mirror.run_id(number)
+
+    def page(self, base_url: str) -> str:
+        """The address that opens the trials of this sweep, best first, with their curves."""
+        parent = self._mirror.parent
+        if parent is None:
+            return base_url
+        return page(
+            base_url,
+            experiment_id=parent.experiment_id,
+            sweep=self._config.name,
+            metric=self._config.metric,
+            mode=self._config.mode,
+        )
+
+    def finish(
+        self,
+        how: How,
+        *,
+        winner: Candidate | None = None,
+        test: Mapping[str, float] = MappingProxyType({}),
+        files: Sequence[Path] = (),
+        model: str | Path | None = None,
+        timeout_s: float = 60.0,
+    ) -> bool:
+        """Ends the record: nothing is left running in MLflow, and nothing is written after it.
+
+        Args:
+            how: `finished`, `failed`, or `stopped` for a sweep that can be resumed.
+            winner: The trial that was chosen.
+            test: Its `test_*` scores.
+            files: Kept as artifacts of the sweep's run; those that do not exist are left out.
+            model: Its checkpoint folder, kept as the artifact `model`.
+            timeout_s: How long to wait for MLflow.
+
+        Returns:
+            Whether all of it arrived.
+        """
+        best = {} if winner is None else {f"best_{key}": value for key, value in winner.metrics.items()}
+        ending = Ending(
+            status=_STATUS[how],
+            winner=None if winner is None else winner.trial,
+            metrics={**best, **test},
+            files=[file for file in files if file.exists()],
+            model=None if model is None else Path(model),
+        )
+        with self._changed:
+            self._ending = ending
+            done = self._wait_until_idle(timeout_s)
+            self._closed = True
+            self._changed.notify_all()
+        return done
+
+    # ------------------------------------------------------------------ the writer's thread
+
+    def _write(self) -> None:
+        wait_s = _FIRST_WAIT_S
+        while self._take():
+            try:
+                self._mirror.connect()
+                self._show()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the sweep goes on and the record comes later
+                self._mirror.disconnect()
+                self._put_back(error)
+                self._pause(wait_s)
+                wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+            else:
+                wait_s = _FIRST_WAIT_S
+                self._put_down()
+
+    def _take(self) -> bool:
+        """Waits for something to do and takes it in hand; False when the record is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or not self._is_idle())
+            if self._waiting:
+                self._in_hand = self._waiting.pop(next(iter(self._waiting)))
+            else:
+                self._in_hand = self._ending
+            return not self._closed
+
+    def _show(self) -> None:
+        if isinstance(self._in_hand, Trial):
+            self._mirror.show(self._in_hand, alive=self._in_hand.number in self._alive)
+        elif self._in_hand is not None:
+            self._mirror.end(self._in_hand)
+
+    def _put_down(self) -> None:
+        with self._changed:
+            if self._in_hand is self._ending:
+                self._ending = None
+            self._in_hand = None
+            self._connected = True
+            if self._is_idle() and self._said:
+                self._said.clear()
+                _log.info("the record has caught up")
+            self._changed.notify_all()
+
+    def _put_back(self, error: Exception) -> None:
+        """Lets what could not be written wait again, behind the others, unless there is something newer of it."""
+        said = f"{type(error).__name__}: {error}"
+        if said not in self._said:
+            self._said.add(said)
+            _log.warning("MLflow has not taken the record, it is tried again: %s", said)
+        with self._changed:
+            if isinstance(self._in_hand, Trial):
+                self._waiting.setdefault(self._in_hand.number, self._in_hand)
+            self._in_hand = None
+            self._connected = False
+
+    def _pause(self, wait_s: float) -> None:
+        """Waits before the next try; not long while somebody waits for the record."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed, _FIRST_WAIT_S)
+            self._changed.wait_for(lambda: self._closed or self._awaited > 0, wait_s - _FIRST_WAIT_S)
+
+    def _is_idle(self) -> bool:
+        return self._connected and not self._waiting and self._in_hand is None and self._ending is None
+
+    def _wait_until_idle(self, timeout_s: float) -> bool:
+        """Call it with `_changed` in hand."""
+        self._awaited += 1
+        try:
+            self._changed.notify_all()
+            return self._changed.wait_for(self._is_idle, timeout_s)
+        finally:
+            self._awaited -= 1

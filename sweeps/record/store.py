@@ -1,0 +1,197 @@
+"""The only door to MLflow: plain data in and out, and one kind of error."""
+
+import logging
+import math
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from trainer.report import Point
+
+if TYPE_CHECKING:
+    import mlflow.entities
+
+Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+
+_SETTINGS = {
+    # Whoever calls decides about trying again; MLflow's own seven retries last 244 s, and repeat creations.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+_METRICS_PER_REQUEST = 800
+"""MLflow takes 1000 entries in one request, params and tags among them."""
+_PAGE = 1000
+
+
+class RecordError(Exception):
+    """MLflow could not be reached, or refused."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run as MLflow has it. Of each metric, the last value."""
+
+    run_id: str
+    experiment_id: str
+    status: str
+    started_ms: int
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+
+
+def load_vendor(uri: str) -> None:
+    """Imports what a `Store` of this address needs.
+
+    Call it on the main thread before using a `Store` on another: two threads that import the same large packages at once
+    can see them half made.
+    """
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    import mlflow.tracking
+
+    if not uri.startswith("http"):
+        with warnings.catch_warnings():
+            # MLflow 3.17 uses a loader that SQLAlchemy 2.1 will drop one day.
+            warnings.filterwarnings("ignore", "The ``noload``", DeprecationWarning)
+            import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+    for noisy in ("alembic", "mlflow.store.db.utils"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class Store:
+    """The runs at one tracking address. Every method may raise RecordError."""
+
+    def __init__(self, uri: str) -> None:
+        load_vendor(uri)
+        from mlflow import MlflowClient
+
+        self.uri = uri
+        with _errors():
+            self._client = MlflowClient(tracking_uri=uri)
+
+    def experiment(self, name: str) -> str:
+        """The id of an experiment, which is made if there is none, and brought back if it was deleted."""
+        with _errors():
+            found = self._client.get_experiment_by_name(name)
+            if found is None:
+                return str(self._client.create_experiment(name, artifact_location=_artifacts_beside(self.uri)))
+            if found.lifecycle_stage == "deleted":
+                self._client.restore_experiment(found.experiment_id)
+            return str(found.experiment_id)
+
+    def experiments(self) -> list[str]:
+        """The ids of all experiments."""
+        ids: list[str] = []
+        token: str | None = None
+        with _errors():
+            while True:
+                page = self._client.search_experiments(max_results=_PAGE, page_token=token)
+                ids += [str(experiment.experiment_id) for experiment in page]
+                token = page.token
+                if not token:
+                    return ids
+
+    def runs(self, experiment_ids: Sequence[str], *, tags: Mapping[str, str]) -> list[Run]:
+        """All runs that carry these tags, the oldest first."""
+        wanted = " AND ".join(f"tags.\"{key}\" = '{value}'" for key, value in tags.items())
+        runs: list[Run] = []
+        token: str | None = None
+        with _errors():
+            while True:
+                page = self._client.search_runs(
+                    list(experiment_ids), wanted, max_results=_PAGE, order_by=["attributes.start_time ASC"], page_token=token
+                )
+                runs += [_plain(run) for run in page]
+                token = page.token
+                if not token:
+                    return runs
+
+    def create(self, experiment_id: str, *, name: str, tags: Mapping[str, str], started_ms: int) -> Run:
+        """Begins a run."""
+        with _errors():
+            return _plain(self._client.create_run(experiment_id, start_time=started_ms, tags=dict(tags), run_name=name))
+
+    def log(
+        self, run_id: str, *, points: Sequence[Point] = (), params: Mapping[str, str] = {}, tags: Mapping[str, str] = {}
+    ) -> None:
+        """Adds to a run. What is there already, to the millisecond, is stored once."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        metrics = [Metric(point.key, _charted(point.value), point.timestamp_ms, point.step) for point in points]
+        batches = [metrics[at : at + _METRICS_PER_REQUEST] for at in range(0, len(metrics), _METRICS_PER_REQUEST)] or [[]]
+        with _errors():
+            for batch in batches[:-1]:
+                self._client.log_batch(run_id, metrics=batch, synchronous=True)
+            self._client.log_batch(
+                run_id,
+                metrics=batches[-1],
+                params=[Param(key, value) for key, value in params.items()],
+                tags=[RunTag(key, value) for key, value in tags.items()],
+                synchronous=True,
+            )
+
+    def set_status(self, run_id: str, status: Status, *, ended_ms: int | None = None) -> None:
+        """Ends a run, or with RUNNING takes it up again."""
+        with _errors():
+            if status == "RUNNING":
+                self._client.update_run(run_id, status=status)
+            else:
+                self._client.set_terminated(run_id, status, ended_ms)
+
+    def upload(self, run_id: str, path: Path, *, to: str | None = None) -> None:
+        """Adds a file, or all that is in a folder, to the artifacts of a run."""
+        with _errors():
+            if path.is_dir():
+                self._client.log_artifacts(run_id, str(path), to)
+            else:
+                self._client.log_artifact(run_id, str(path), to)
+
+    def download(self, run_id: str, path: str, folder: Path) -> Path:
+        """Fetches an artifact into a folder that exists."""
+        with _errors():
+            return Path(self._client.download_artifacts(run_id, path, str(folder)))
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Makes one kind of error of all that MLflow, its HTTP client and its database raise."""
+    import requests
+    import sqlalchemy.exc
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except (MlflowException, requests.RequestException, sqlalchemy.exc.SQLAlchemyError, OSError) as error:
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise RecordError(said) from error
+
+
+def _plain(run: "mlflow.entities.Run") -> Run:
+    return Run(
+        run_id=run.info.run_id,
+        experiment_id=str(run.info.experiment_id),
+        status=run.info.status,
+        started_ms=run.info.start_time or 0,
+        tags=dict(run.data.tags),
+        params=dict(run.data.params),
+        metrics=dict(run.data.metrics),
+    )
+
+
+def _charted(value: float) -> float:
+    """MLflow stores an infinity as 1.8e308, which flattens every chart it is in; NaN leaves a gap."""
+    return value if math.isfinite(value) else math.nan
+
+
+def _artifacts_beside(uri: str) -> str | None:
+    """Artifacts lie beside a SQLite file; where else they lie is the server's to say."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    return (Path(uri.removeprefix("sqlite:///")).absolute().parent / "mlartifacts").as_uri()

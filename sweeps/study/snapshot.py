@@ -1,0 +1,79 @@
+"""How a `Trial` is kept inside an Optuna trial.
+
+Parameters, intermediate values and the state live in Optuna's own fields, where samplers, pruners and other tools of that
+world find them. What Optuna has no field for is one user attribute, written whole, so that it is never half true.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from search_spaces import Value
+from sweeps.contract import Kind, Scalar, Trial
+
+_ATTRIBUTE = "sweep"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What the study remembers of a trial beside Optuna's own fields.
+
+    Attributes:
+        seed: Training seed.
+        params: The configuration, whole from the start; Optuna's own fields are filled one by one.
+        attempt: The newest attempt, from 1; 0 before it was handed out.
+        losses: Attempts whose worker died under them.
+        outcome: Name of the `Kind`, once it ended.
+    """
+
+    seed: int
+    params: Mapping[str, Value]
+    attempt: int = 0
+    losses: int = 0
+    outcome: str | None = None
+    reason: str = ""
+    best_validation: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    summary: Mapping[str, float] = field(default_factory=dict)
+    effective: Mapping[str, Scalar] = field(default_factory=dict)
+    checkpoint: str | None = None
+    resume: str | None = None
+
+    @classmethod
+    def read(cls, frozen: FrozenTrial) -> Self | None:
+        """The facts of a trial, or None when the driver died before it had a configuration."""
+        return cls(**frozen.user_attrs[_ATTRIBUTE]) if _ATTRIBUTE in frozen.user_attrs else None
+
+    def keep(self, trial: optuna.Trial) -> None:
+        """Writes the facts into a running trial."""
+        trial.set_user_attr(_ATTRIBUTE, {item.name: getattr(self, item.name) for item in fields(self)})
+
+
+def to_trial(frozen: FrozenTrial) -> Trial:
+    """One trial as the rest of the house sees it."""
+    facts = Facts.read(frozen)
+    assert facts is not None
+    return Trial(
+        number=frozen.number,
+        attempt=facts.attempt,
+        params=facts.params,
+        seed=facts.seed,
+        outcome=None if facts.outcome is None or frozen.state == TrialState.RUNNING else Kind(facts.outcome),
+        reason=facts.reason,
+        values=dict(frozen.intermediate_values),
+        best_validation=facts.best_validation,
+        metrics=facts.metrics,
+        summary=facts.summary,
+        effective=facts.effective,
+        checkpoint=facts.checkpoint,
+        resume=facts.resume,
+        started_ms=_milliseconds(frozen.datetime_start) or 0,
+        finished_ms=_milliseconds(frozen.datetime_complete),
+    )
+
+
+def _milliseconds(moment: Any) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)

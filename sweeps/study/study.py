@@ -1,0 +1,274 @@
+"""The only source of truth about a sweep: which trials there are, what they measured, how they ended.
+
+Three verbs change it, and only the driver says them: `ask`, `report`, `finish`. Everything is in storage before a verb
+returns, so a driver that dies between two verbs loses nothing.
+"""
+
+import math
+import threading
+import uuid
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Self
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from sweeps.config import SweepConfig
+from sweeps.contract import Kind, Listener, Outcome, Report, Trial, TrialSpec, Turn, Verdict
+from sweeps.folder import SweepFolder
+from sweeps.history import History
+from sweeps.study.draw import draw, write
+from sweeps.study.pruners import PRUNERS
+from sweeps.study.samplers import build_sampler
+from sweeps.study.snapshot import Facts, to_trial
+from sweeps.study.storage import open_storage
+
+_TOLD = {Kind.COMPLETED: TrialState.COMPLETE, Kind.FAILED: TrialState.FAIL, Kind.LOST: TrialState.FAIL}
+"""How an outcome is told to the sampler. All others are PRUNED: TPE learns from those and ignores FAIL."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tested:
+    """The test of a winner: which trial, and its `test_*` values."""
+
+    trial: int
+    metrics: Mapping[str, float]
+
+
+@dataclass
+class _Live:
+    """A trial that a worker has in hand."""
+
+    trial: optuna.Trial
+    facts: Facts
+
+
+class Study:
+    """All trials of one sweep. One writer; see the module."""
+
+    def __init__(self, study: optuna.Study, config: SweepConfig, history: History, stop: threading.Event) -> None:
+        self._study = study
+        self._config = config
+        self._history = history
+        self._live: dict[int, _Live] = {}
+        self._again: deque[int] = deque()
+        self._listeners: list[Listener] = []
+        self._stop = stop
+
+    @classmethod
+    def open(cls, config: SweepConfig, folder: SweepFolder, *, history: History, stop: threading.Event) -> Self:
+        """Opens or begins the study of a sweep, and reconciles it. Call it only with the lease in hand.
+
+        Args:
+            config: The sweep.
+            folder: Its folder.
+            history: Where measured points go.
+            stop: Once set, nothing more is asked, and what runs stays unfinished, for a resume.
+        """
+        study = optuna.create_study(
+            storage=open_storage(folder.journal, config.storage.study),
+            study_name=config.name,
+            direction="minimize" if config.mode == "min" else "maximize",
+            pruner=PRUNERS[config.search.pruner](config.train.validations),
+            load_if_exists=True,
+        )
+        opened = cls(study, config, history, stop)
+        opened._reconcile()
+        return opened
+
+    @property
+    def sweep_id(self) -> str:
+        """What tells this sweep from any other of the same name, for ever."""
+        if "id" not in self._study.user_attrs:
+            self._study.set_user_attr("id", uuid.uuid4().hex)
+        return str(self._study.user_attrs["id"])
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the sweep must end now."""
+        return self._stop.is_set()
+
+    @property
+    def tested(self) -> Tested | None:
+        """What the winner reached on the test split, once it was tested."""
+        kept = self._study.user_attrs.get("tested")
+        return None if kept is None else Tested(**kept)
+
+    def keep_tested(self, tested: Tested) -> None:
+        """Remembers the test of the winner, so that it happens once."""
+        self._study.set_user_attr("tested", asdict(tested))
+
+    def listen(self, *listeners: Listener) -> None:
+        """Adds listeners; they hear every change from now on."""
+        self._listeners += listeners
+
+    def trials(self) -> list[Trial]:
+        """Every trial, by number."""
+        drawn = (each for each in self._study.get_trials(deepcopy=False) if each.user_attrs)
+        return [to_trial(each) for each in drawn]
+
+    # ------------------------------------------------------------------ the three verbs
+
+    def ask(self) -> TrialSpec | Turn:
+        """The next attempt to run: first what was lost, then new configurations, up to the budget."""
+        if self.stopping:
+            return Turn.DONE
+        if self._again:
+            return self._attempt(self._again.popleft())
+        if len(self._study.get_trials(deepcopy=False)) < self._config.budget.trials:
+            return self._new()
+        return Turn.WAIT if self._live else Turn.DONE
+
+    def report(self, number: int, attempt: int, report: Report) -> Verdict:
+        """Takes what one validation measured.
+
+        Returns:
+            STOP when the study has ended the trial (it is pruned or diverged, and already told so), when the sweep is
+            stopping, or when the attempt is stale; what a stale attempt says changes nothing.
+        """
+        live = self._current(number, attempt)
+        if live is None:
+            return Verdict.STOP
+        self._history.append(number, report.history)
+        value = report.metrics.get(self._config.metric)
+        if value is None:
+            return self._end(live, Kind.FAILED, self._no_metric(report))
+        known = report.validation in _values(live)
+        if not known:
+            live.trial.report(value, report.validation)
+        live.facts = self._learned(live, report, value)
+        live.facts.keep(live.trial)
+        if not math.isfinite(value):
+            return self._end(
+                live, Kind.DIVERGED, f"{self._config.metric} became {value} at validation {report.validation}"
+            )
+        if not known and report.validation < self._config.train.validations and live.trial.should_prune():
+            return self._end(live, Kind.PRUNED, f"not promising at validation {report.validation}")
+        self._tell_listeners(number)
+        return Verdict.STOP if self.stopping else Verdict.CONTINUE
+
+    def finish(self, number: int, attempt: int, outcome: Outcome) -> None:
+        """Takes how an attempt ended. A lost one is asked again, up to `max_attempts`; a stale one changes nothing."""
+        live = self._current(number, attempt)
+        if live is None or (self.stopping and outcome.kind in (Kind.PRUNED, Kind.LOST)):
+            return
+        if outcome.report is not None:
+            self._history.append(number, outcome.report.history)
+            summary = {**live.facts.summary, **outcome.report.summary}
+            live.facts = replace(
+                live.facts, summary=summary, effective=outcome.report.effective or live.facts.effective
+            )
+        if outcome.kind is Kind.LOST:
+            live.facts = replace(live.facts, losses=live.facts.losses + 1)
+            if live.facts.losses < self._config.resources.max_attempts:
+                self._lose(number, live)
+                return
+        if outcome.kind is Kind.COMPLETED and live.facts.best_validation is None:
+            outcome = replace(outcome, kind=Kind.FAILED, reason=f"ended without a finite {self._config.metric}")
+        self._end(live, outcome.kind, outcome.reason)
+
+    # ------------------------------------------------------------------ asking
+
+    def _new(self) -> TrialSpec:
+        self._study.add_trial(create_trial(state=TrialState.RUNNING))
+        return self._attempt(len(self._study.get_trials(deepcopy=False)) - 1)
+
+    def _attempt(self, number: int) -> TrialSpec:
+        """Hands out a trial: for the first time, or again from its last acknowledged resume state."""
+        facts = self._drawn(number)
+        trial = write(self._study, self._trial_id(number), self._config.space, facts.params)
+        facts = replace(facts, attempt=facts.attempt + 1, reason="")
+        facts.keep(trial)
+        self._live[number] = _Live(trial, facts)
+        self._tell_listeners(number)
+        return TrialSpec(
+            number=number, attempt=facts.attempt, params=facts.params, seed=facts.seed, resume_from=facts.resume
+        )
+
+    def _drawn(self, number: int) -> Facts:
+        """The configuration of a trial, drawn if it has none. A driver that died in between changes nothing."""
+        frozen = self._frozen(number)
+        if (facts := Facts.read(frozen)) is not None:
+            return facts
+        search, budget = self._config.search, self._config.budget
+        self._study.sampler = build_sampler(search.sampler, seed=search.seed, number=number, num_trials=budget.trials)
+        return Facts(seed=self._config.train.seed, params=draw(self._study, frozen, self._config.space))
+
+    # ------------------------------------------------------------------ telling
+
+    def _learned(self, live: _Live, report: Report, value: float) -> Facts:
+        facts = replace(
+            live.facts,
+            summary=dict(report.summary),
+            effective=dict(report.effective) or live.facts.effective,
+            checkpoint=report.checkpoint or live.facts.checkpoint,
+            resume=report.resume or live.facts.resume,
+        )
+        values = _values(live)
+        best = None if facts.best_validation is None else values[facts.best_validation]
+        if math.isfinite(value) and (best is None or (value < best if self._config.mode == "min" else value > best)):
+            return replace(facts, best_validation=report.validation, metrics=dict(report.metrics))
+        return facts
+
+    def _end(self, live: _Live, kind: Kind, reason: str) -> Verdict:
+        """Tells how a trial ended: the facts first, as a told trial cannot be changed any more."""
+        live.facts = replace(live.facts, outcome=kind, reason=reason)
+        live.facts.keep(live.trial)
+        self._tell(live)
+        self._live.pop(live.trial.number, None)
+        self._tell_listeners(live.trial.number)
+        return Verdict.STOP
+
+    def _tell(self, live: _Live) -> None:
+        kind = Kind(live.facts.outcome or Kind.FAILED)
+        values = _values(live)
+        if kind in (Kind.DIVERGED, Kind.OUT_OF_MEMORY) and all(map(math.isfinite, values.values())):
+            live.trial.report(math.nan, max(values, default=0) + 1)
+        best = live.facts.best_validation
+        value = values[best] if kind is Kind.COMPLETED and best is not None else None
+        self._study.tell(live.trial, value, state=_TOLD.get(kind, TrialState.PRUNED))
+
+    def _lose(self, number: int, live: _Live) -> None:
+        live.facts.keep(live.trial)
+        del self._live[number]
+        self._again.append(number)
+        self._tell_listeners(number)
+
+    def _no_metric(self, report: Report) -> str:
+        return f"the trial reported no '{self._config.metric}'; it reported: {', '.join(sorted(report.metrics))}"
+
+    # ------------------------------------------------------------------ reconciling
+
+    def _reconcile(self) -> None:
+        """Mends what a dead driver left: every RUNNING trial is told, or asked again."""
+        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            facts = Facts.read(frozen)
+            if facts is None or facts.outcome is None:
+                self._again.append(frozen.number)
+            else:
+                trial = write(self._study, self._trial_id(frozen.number), self._config.space, facts.params)
+                self._tell(_Live(trial, facts))
+
+    def _frozen(self, number: int) -> FrozenTrial:
+        return self._study.get_trials(deepcopy=False)[number]
+
+    def _trial_id(self, number: int) -> int:
+        return self._frozen(number)._trial_id  # noqa: SLF001 - there is no public way to reopen a trial
+
+    # ------------------------------------------------------------------ bookkeeping
+
+    def _current(self, number: int, attempt: int) -> _Live | None:
+        live = self._live.get(number)
+        return live if live is not None and live.facts.attempt == attempt else None
+
+    def _tell_listeners(self, number: int) -> None:
+        trial = to_trial(self._frozen(number))
+        for listener in self._listeners:
+            listener.trial_changed(trial)
+
+
+def _values(live: _Live) -> dict[int, float]:
+    """Raw value by validation, as storage has it."""
+    return live.trial.storage.get_trial(live.trial._trial_id).intermediate_values  # noqa: SLF001

@@ -1,0 +1,72 @@
+"""What runs on a worker: one attempt at one trial, from its spec to its outcome. Knows no vendor of the sweep."""
+
+import traceback
+from dataclasses import dataclass
+
+from sweeps.contract import Kind, Outcome, Report, Reporter, TrialSpec
+from sweeps.folder import SweepFolder, write_atomically
+from trainer.config import TrainConfig
+from trainer.report import Ending, FitResult
+
+_KINDS = {
+    Ending.COMPLETED: Kind.COMPLETED,
+    Ending.STOPPED: Kind.PRUNED,
+    Ending.DIVERGED: Kind.DIVERGED,
+    Ending.OUT_OF_MEMORY: Kind.OUT_OF_MEMORY,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainTrial:
+    """The trial function of a sweep. Picklable; never raises for a trial that went wrong.
+
+    Attributes:
+        config: What all trials have in common.
+        folder: The sweep's folder.
+    """
+
+    config: TrainConfig
+    folder: SweepFolder
+
+    def __call__(self, spec: TrialSpec, report: Reporter) -> Outcome:
+        """Trains one attempt."""
+        try:
+            return _outcome(self._fit(spec, report))
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is this trial's failure and not the sweep's
+            log = self.folder.log(spec.number, spec.attempt)
+            write_atomically(log, traceback.format_exc())
+            return Outcome(kind=Kind.FAILED, reason=f"{_first_line(error)} (traceback: {log})")
+
+    def _fit(self, spec: TrialSpec, report: Reporter) -> FitResult:
+        from trainer import fit
+
+        return fit(
+            configure(self.config, spec),
+            checkpoint_dir=self.folder.checkpoints(spec.number, spec.attempt),
+            resume_dir=self.folder.resume(spec.number, spec.attempt),
+            resume_from=spec.resume_from,
+            report=report,
+        )
+
+
+def configure(config: TrainConfig, spec: TrialSpec) -> TrainConfig:
+    """The configuration of one trial, validated again as a whole."""
+    return TrainConfig.model_validate({**config.model_dump(), **spec.params, "seed": spec.seed})
+
+
+def _outcome(result: FitResult) -> Outcome:
+    last = Report(
+        validation=0,
+        step=0,
+        metrics={},
+        summary=result.summary,
+        history=result.history,
+        effective=result.effective,
+        checkpoint=result.checkpoint,
+    )
+    return Outcome(kind=_KINDS[result.ending], reason=result.reason, report=last)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"

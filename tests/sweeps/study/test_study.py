@@ -1,0 +1,257 @@
+"""The study: what the three verbs promise, also after a crash at any place."""
+
+import math
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pytest
+
+from sweeps.contract import Kind, Outcome, Trial, TrialSpec, Turn, Verdict
+from sweeps.folder import SweepFolder
+from sweeps.launchers.in_process import InProcess
+from sweeps.study.study import Tested
+from tests.sweeps.synthetic import METRIC, Curve, Heard, open_study, report_of, sweep_config
+
+
+def ask(study: object) -> TrialSpec:
+    spec = study.ask()  # type: ignore[attr-defined]
+    assert isinstance(spec, TrialSpec)
+    return spec
+
+
+def asked(trials: list[Trial]) -> list[tuple[int, dict[str, object]]]:
+    return [(trial.number, dict(trial.params)) for trial in trials]
+
+
+def test_every_configuration_fits_the_space(tmp_path: Path) -> None:
+    config = sweep_config(tmp_path, budget={"trials": 20})
+    study = open_study(config)
+    specs = [ask(study) for _ in range(20)]
+    assert all(config.space.contains(spec.params) for spec in specs)
+    assert {"power" in spec.params for spec in specs} == {True, False}
+    assert study.ask() is Turn.WAIT
+
+
+def test_done_only_when_all_that_was_asked_is_told(tmp_path: Path) -> None:
+    study = open_study(sweep_config(tmp_path, budget={"trials": 1}))
+    spec = ask(study)
+    assert study.ask() is Turn.WAIT
+    study.report(0, 1, report_of(spec, 1))
+    study.finish(0, 1, Outcome(kind=Kind.COMPLETED))
+    assert study.ask() is Turn.DONE
+
+
+def test_a_completed_trial_is_told_its_best_value_not_its_last(tmp_path: Path) -> None:
+    config = sweep_config(tmp_path)
+    study = open_study(config)
+    spec = ask(study)
+    for validation, value in ((1, 0.5), (2, 0.9), (3, 0.7)):
+        assert study.report(0, 1, report_of(spec, validation, value)) is Verdict.CONTINUE
+    study.finish(0, 1, Outcome(kind=Kind.COMPLETED))
+    [trial] = study.trials()
+    assert (trial.outcome, trial.value, trial.best_validation) == (Kind.COMPLETED, 0.9, 2)
+    assert trial.values == {1: 0.5, 2: 0.9, 3: 0.7}
+    assert trial.metrics[METRIC] == 0.9
+    [frozen] = _optuna(tmp_path)
+    assert (frozen.state, frozen.value) == (optuna.trial.TrialState.COMPLETE, 0.9)
+
+
+def test_min_mode_takes_the_smallest(tmp_path: Path) -> None:
+    study = open_study(sweep_config(tmp_path, search={"metric": "val_loss", "mode": "min"}))
+    spec = ask(study)
+    for validation, value in ((1, 0.5), (2, 0.9), (3, 0.7)):
+        study.report(0, 1, report_of(spec, validation, value))
+    study.finish(0, 1, Outcome(kind=Kind.COMPLETED))
+    assert study.trials()[0].value == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("kind", [Kind.DIVERGED, Kind.OUT_OF_MEMORY])
+def test_what_fell_off_a_cliff_is_told_as_pruned_with_nan(tmp_path: Path, kind: Kind) -> None:
+    study = open_study(sweep_config(tmp_path))
+    spec = ask(study)
+    study.report(0, 1, report_of(spec, 1))
+    study.finish(0, 1, Outcome(kind=kind, reason="why"))
+    [trial] = study.trials()
+    assert (trial.outcome, trial.reason, trial.best_validation) == (kind, "why", 1)
+    [frozen] = _optuna(tmp_path)
+    assert frozen.state is optuna.trial.TrialState.PRUNED
+    assert math.isnan(frozen.intermediate_values[2])
+
+
+def test_a_metric_that_is_not_finite_ends_the_trial_as_diverged(tmp_path: Path) -> None:
+    study = open_study(sweep_config(tmp_path))
+    spec = ask(study)
+    study.report(0, 1, report_of(spec, 1))
+    assert study.report(0, 1, report_of(spec, 2, math.nan)) is Verdict.STOP
+    [trial] = study.trials()
+    assert trial.outcome is Kind.DIVERGED
+    assert trial.best_validation == 1
+
+
+@pytest.mark.parametrize("kind", [Kind.FAILED, Kind.LOST])
+def test_failed_and_lost_for_good_are_told_as_fail(tmp_path: Path, kind: Kind) -> None:
+    study = open_study(sweep_config(tmp_path, resources={"max_attempts": 1}))
+    spec = ask(study)
+    study.report(0, 1, report_of(spec, 1))
+    study.finish(0, 1, Outcome(kind=kind, reason="why"))
+    assert study.trials()[0].outcome is kind
+    assert _optuna(tmp_path)[0].state is optuna.trial.TrialState.FAIL
+
+
+def test_a_lost_trial_is_asked_again_from_its_resume_state(tmp_path: Path) -> None:
+    study = open_study(sweep_config(tmp_path))
+    first = ask(study)
+    study.report(0, 1, report_of(first, 1))
+    study.finish(0, 1, Outcome(kind=Kind.LOST))
+    again = ask(study)
+    assert (again.number, again.attempt) == (0, 2)
+    assert again.params == first.params
+    assert again.resume_from == report_of(first, 1).resume
+
+
+def test_attempts_are_limited(tmp_path: Path) -> None:
+    study = open_study(sweep_config(tmp_path, resources={"max_attempts": 2}, budget={"trials": 1}))
+    for attempt in (1, 2):
+        assert ask(study).attempt == attempt
+        study.finish(0, attempt, Outcome(kind=Kind.LOST, reason="killed"))
+    assert study.ask() is Turn.DONE
+    assert (study.trials()[0].outcome, study.trials()[0].reason) == (Kind.LOST, "killed")
+
+
+def test_a_stale_attempt_is_fenced(tmp_path: Path) -> None:
+    study = open_study(sweep_config(tmp_path))
+    spec = ask(study)
+    study.finish(0, 1, Outcome(kind=Kind.LOST))
+    ask(study)
+    assert study.report(0, 1, report_of(spec, 1, 0.99)) is Verdict.STOP
+    study.finish(0, 1, Outcome(kind=Kind.COMPLETED))
+    [trial] = study.trials()
+    assert (trial.outcome, trial.values, trial.attempt) == (None, {}, 2)
+
+
+def test_steps_done_again_change_nothing(tmp_path: Path) -> None:
+    config = sweep_config(tmp_path)
+    study = open_study(config)
+    spec = ask(study)
+    study.report(0, 1, report_of(spec, 1, 0.5))
+    study.report(0, 1, report_of(spec, 1, 0.8))
+    assert study.trials()[0].values == {1: 0.5}
+    lines = (SweepFolder(Path(config.storage.path) / config.name).history / "0000.jsonl").read_text().splitlines()
+    assert len(lines) == 2
+
+
+def test_a_report_without_the_metric_fails_the_trial_and_says_what_it_had(tmp_path: Path) -> None:
+    study = open_study(sweep_config(tmp_path))
+    spec = ask(study)
+    assert study.report(0, 1, replace(report_of(spec, 1), metrics={"val_acuracy": 1.0})) is Verdict.STOP
+    [trial] = study.trials()
+    assert trial.outcome is Kind.FAILED
+    assert "val_accuracy" in trial.reason
+    assert "val_acuracy" in trial.reason
+
+
+def test_a_trial_that_completes_without_a_report_has_failed(tmp_path: Path) -> None:
+    study = open_study(sweep_config(tmp_path))
+    ask(study)
+    study.finish(0, 1, Outcome(kind=Kind.COMPLETED))
+    assert study.trials()[0].outcome is Kind.FAILED
+
+
+def test_asha_stops_the_worse_half_at_a_rung_and_tells_it_at_once(tmp_path: Path) -> None:
+    study = open_study(sweep_config(tmp_path, search={"pruner": "asha"}))
+    specs = [ask(study) for _ in range(3)]
+    assert study.report(0, 1, report_of(specs[0], 1, 0.8)) is Verdict.CONTINUE
+    assert study.report(1, 1, report_of(specs[1], 1, 0.2)) is Verdict.STOP
+    assert study.report(2, 1, report_of(specs[2], 1, 0.9)) is Verdict.CONTINUE
+    assert [trial.outcome for trial in study.trials()] == [None, Kind.PRUNED, None]
+    study.finish(1, 1, Outcome(kind=Kind.COMPLETED))
+    assert study.trials()[1].outcome is Kind.PRUNED
+
+
+def test_listeners_hear_the_whole_trial_at_each_change(tmp_path: Path) -> None:
+    study = open_study(sweep_config(tmp_path))
+    heard = Heard()
+    study.listen(heard)
+    spec = ask(study)
+    study.report(0, 1, report_of(spec, 1))
+    study.finish(0, 1, Outcome(kind=Kind.COMPLETED))
+    assert [trial.outcome for trial in heard.trials] == [None, None, Kind.COMPLETED]
+    assert heard.trials[-1].finished_ms is not None
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_reopened_at_any_place_it_asks_the_same_configurations(tmp_path: Path, sampler: str) -> None:
+    config = sweep_config(tmp_path / "whole", search={"sampler": sampler}, budget={"trials": 8})
+    whole = open_study(config)
+    InProcess(config.resources).run(whole, Curve())
+
+    broken = sweep_config(tmp_path / "broken", search={"sampler": sampler}, budget={"trials": 8})
+    for _ in range(8):
+        study = open_study(broken)
+        spec = study.ask()  # the driver dies here, with one trial running
+        study = open_study(broken)
+        spec = ask(study)
+        for validation in range(1, 5):
+            study.report(spec.number, spec.attempt, report_of(spec, validation))
+        study.finish(spec.number, spec.attempt, Outcome(kind=Kind.COMPLETED))
+    assert open_study(broken).ask() is Turn.DONE
+    assert asked(open_study(broken).trials()) == asked(whole.trials())
+
+
+def test_a_journal_torn_anywhere_gives_the_same_configurations(tmp_path: Path) -> None:
+    whole = open_study(sweep_config(tmp_path / "whole"))
+    specs = [ask(whole) for _ in range(3)]
+    torn = sweep_config(tmp_path / "torn")
+    ask(open_study(torn))
+    journal = tmp_path / "torn/runs/synthetic/study.journal"
+    begun = len(journal.read_bytes())
+    study = open_study(torn)
+    ask(study)
+    ask(study)
+    written = journal.read_bytes()
+    for cut in range(begun, len(written), 41):
+        journal.write_bytes(written[:cut])
+        again = open_study(torn)
+        drawn = {spec.number: spec.params for spec in (ask(again) for _ in range(3))}
+        assert drawn == {spec.number: spec.params for spec in specs}, f"cut at byte {cut}"
+
+
+def test_stopping_leaves_what_runs_for_a_resume(tmp_path: Path) -> None:
+    stop = threading.Event()
+    config = sweep_config(tmp_path)
+    study = open_study(config, stop)
+    spec = ask(study)
+    stop.set()
+    assert study.report(0, 1, report_of(spec, 1)) is Verdict.STOP
+    study.finish(0, 1, Outcome(kind=Kind.PRUNED))
+    assert study.ask() is Turn.DONE
+    assert study.trials()[0].outcome is None
+    assert ask(open_study(config)).attempt == 2
+
+
+def test_extending_is_opening_with_a_larger_budget(tmp_path: Path) -> None:
+    config = sweep_config(tmp_path, budget={"trials": 2})
+    InProcess(config.resources).run(open_study(config), Curve())
+    larger = sweep_config(tmp_path, budget={"trials": 5})
+    study = open_study(larger)
+    InProcess(larger.resources).run(study, Curve())
+    assert [trial.outcome for trial in study.trials()] == [Kind.COMPLETED] * 5
+
+
+def test_the_test_of_the_winner_is_remembered(tmp_path: Path) -> None:
+    config = sweep_config(tmp_path)
+    study = open_study(config)
+    assert study.tested is None
+    study.keep_tested(Tested(trial=1, metrics={"test_accuracy": 0.9}))
+    again = open_study(config)
+    assert again.tested == Tested(trial=1, metrics={"test_accuracy": 0.9})
+    assert again.sweep_id == study.sweep_id
+
+
+def _optuna(tmp_path: Path) -> list[optuna.trial.FrozenTrial]:
+    """The trials as any tool of Optuna's world sees them."""
+    backend = optuna.storages.journal.JournalFileBackend(str(tmp_path / "runs/synthetic/study.journal"))
+    study = optuna.load_study(study_name="synthetic", storage=optuna.storages.JournalStorage(backend))
+    return study.trials

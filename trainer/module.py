@@ -1,0 +1,82 @@
+"""The model as Lightning trains it."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import PreTrainedModel
+
+from trainer.config import TrainConfig
+from trainer.curve import Curve
+from trainer.optimizers import OPTIMIZERS, decay_groups
+from trainer.report import Scalar
+from trainer.schedules import SCHEDULES
+from trainer.scoring import Scoring
+from trainer.tasks import TASKS
+
+Batch = dict[str, torch.Tensor]
+
+
+class Module(LightningModule):
+    """Forward and loss, the optimizer and its schedule; measures its curves and scores its validations.
+
+    Args:
+        model: What is trained.
+        config: How.
+        num_steps: Optimizer steps of the whole horizon, over which the schedule is laid out.
+        first_step: Optimizer steps done before, by the attempt that this one resumes.
+    """
+
+    def __init__(self, model: PreTrainedModel, config: TrainConfig, *, num_steps: int, first_step: int = 0) -> None:
+        super().__init__()
+        self.model = model.train()
+        self.config = config
+        self.curve = Curve(first_step)
+        self.val_metrics: dict[str, float] = {}
+        self._num_steps = num_steps
+        self._scoring = Scoring(TASKS[config.task])
+
+    def training_step(self, batch: Batch) -> torch.Tensor:
+        """Returns the mean loss of a micro-batch. Raises Diverged if it is not finite."""
+        loss: torch.Tensor = self.model(**batch).loss
+        self.curve.add_loss(loss.detach())
+        return loss
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Notes the step and its learning rate."""
+        self.curve.end_step(optimizer.param_groups[0]["lr"])
+
+    def validation_step(self, batch: Batch) -> None:
+        """Gathers what the model says about a batch."""
+        output = self.model(**batch)
+        self._scoring.add(loss=output.loss, logits=output.logits, targets=batch["labels"])
+
+    def on_validation_epoch_end(self) -> None:
+        """Scores the validation split."""
+        self.val_metrics = self._scoring.metrics("val")
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """The optimizer with its decay groups, and a schedule that steps with it."""
+        config = self.config
+        optimizer = OPTIMIZERS[config.optimizer].build(decay_groups(self.model, config.weight_decay), config)
+        schedule = SCHEDULES[config.scheduler]
+        settings = {name: getattr(config, name) for name in schedule.uses}
+        num_warmup_steps = round(config.warmup_ratio * self._num_steps)
+
+        def factor(step: int) -> float:
+            return schedule.factor(
+                step, num_steps=self._num_steps, num_warmup_steps=num_warmup_steps, settings=settings
+            )
+
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}}
+
+    def effective(self) -> dict[str, Scalar]:
+        """The value of each setting as it is really used; settings that this optimizer or schedule ignores are left out."""
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimizer, torch.optim.Optimizer)
+        kind, schedule = OPTIMIZERS[self.config.optimizer], SCHEDULES[self.config.scheduler]
+        ignored = {name for other in OPTIMIZERS.values() for name in other.reads} - set(kind.reads)
+        ignored |= {name for other in SCHEDULES.values() for name in other.uses} - set(schedule.uses)
+        settings = self.config.model_dump(mode="json") | kind.effective(optimizer)
+        return {name: value for name, value in settings.items() if name not in ignored}
