@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps.config import Mode
 from sweeps.contract import Scalar
-from sweeps.selection import Candidate, rank
+from sweeps.selection import rank
+from trainer.checkpoint import verify
 from trainer.config import TrainConfig
 
 if TYPE_CHECKING:
-    from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, TextClassificationPipeline
 
     from sweeps.record.reader import RecordedSweep
 
@@ -75,20 +76,22 @@ class Best:
 
         From the checkpoint folder if it is on this machine, and whole; else from the artifact of the sweep's run, which is
         there once the sweep has ended.
+
+        Raises:
+            CheckpointError: The folder is not whole.
+            RecordError: The artifact cannot be fetched.
         """
-        from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
         if self.checkpoint is not None and Path(self.checkpoint).is_dir():
-            return self._load(Path(self.checkpoint))
+            return _load(Path(self.checkpoint))
         with tempfile.TemporaryDirectory() as folder:
-            return self._load(self._recorded.download_model(Path(folder)))
+            return _load(self._recorded.download_model(Path(folder)))
 
-    def pipeline(self) -> "Pipeline":
+    def pipeline(self) -> "TextClassificationPipeline":
         """A transformers pipeline that takes sentences and says their label and its score."""
-        from transformers import pipeline
+        from transformers import TextClassificationPipeline
 
         model, tokenizer = self.load()
-        return pipeline("text-classification", model=model, tokenizer=tokenizer)
+        return TextClassificationPipeline(model=model, tokenizer=tokenizer)  # type: ignore[no-untyped-call]
 
 
 def best(name: str, *, tracking: str | None = None) -> Best:
@@ -112,7 +115,9 @@ def best(name: str, *, tracking: str | None = None) -> Best:
     tested = [candidate for candidate in candidates if candidate.trial == recorded.winner]
     chosen = next(iter(tested + ranking), None)
     if chosen is None or chosen.value is None or chosen.run_id is None:
-        raise NoBestError(f"no trial of '{name}' has ended with a finite {recorded.metric} yet ({len(candidates)} recorded)")
+        raise NoBestError(
+            f"no trial of '{name}' has ended with a finite {recorded.metric} yet ({len(candidates)} recorded)"
+        )
     return Best(
         sweep=name,
         trial=chosen.trial,
@@ -128,3 +133,11 @@ def best(name: str, *, tracking: str | None = None) -> Best:
         checkpoint=chosen.checkpoint,
         _recorded=recorded,
     )
+
+
+def _load(folder: Path) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    verify(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False)
+    return model, AutoTokenizer.from_pretrained(folder, trust_remote_code=False)

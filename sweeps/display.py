@@ -27,18 +27,13 @@ _ROWS = 24
 class Display:
     """Listens to a sweep and shows it. Used as a context manager."""
 
-    def __init__(self, config: SweepConfig, console: Console) -> None:
+    def __init__(self, config: SweepConfig, trials: Iterable[Trial], console: Console) -> None:
         self._config = config
         self._console = console
-        self._trials: dict[int, Trial] = {}
-        self._begun = time.monotonic()
-        self._ended_before = 0
-        self._live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=False)
-
-    def begin(self, trials: Iterable[Trial]) -> None:
-        """Takes what was there before this start."""
         self._trials = {trial.number: trial for trial in trials}
+        self._begun = time.monotonic()
         self._ended_before = self._ended()
+        self._live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=False)
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -78,7 +73,9 @@ class Display:
 
     def _render(self) -> Group:
         names = list(self._config.space.root)
-        table = Table(title=f"{self._config.name}: {self._ended()} of {self._config.budget.trials} trials ended", expand=False)
+        table = Table(
+            title=f"{self._config.name}: {self._ended()} of {self._config.budget.trials} trials ended", expand=False
+        )
         table.add_column("trial", justify="right")
         table.add_column("outcome")
         table.add_column("at", justify="right")

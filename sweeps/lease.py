@@ -107,7 +107,12 @@ class Lease:
     def held(self) -> bool:
         """Whether the file still names us: False once another driver has taken over."""
         now = read_owner(self._path)
-        return self._owner is not None and now is not None and now.fence == self._owner.fence and now.pid == self._owner.pid
+        return (
+            self._owner is not None
+            and now is not None
+            and now.fence == self._owner.fence
+            and now.pid == self._owner.pid
+        )
 
     def _keep_alive(self) -> None:
         while not self._released.wait(HEARTBEAT_S):

@@ -9,6 +9,7 @@ from typing import Any
 from sweeps.config import SweepConfig
 from sweeps.errors import PreflightError, Problem
 from sweeps.folder import SweepFolder
+from sweeps.record import check as check_tracking
 from trainer.document import ConfigError, Document
 
 _FREE_GB = 1.0
@@ -25,7 +26,6 @@ def preflight(config: SweepConfig, folder: SweepFolder, *, resume: bool) -> None
         PreflightError: With every problem at once.
         ConfigError: A resumed sweep was asked to change what it may not.
     """
-    from sweeps.record.check import check as check_tracking
     from trainer.data import check as check_training
 
     problems = [
@@ -53,7 +53,9 @@ def _storage_problems(path: Path) -> Iterator[Problem]:
     if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
         yield Problem(key="storage.path", where=str(path), message=f"{standing} is not a folder that can be written to")
     elif (free_gb := shutil.disk_usage(standing).free / 1e9) < _FREE_GB:
-        yield Problem(key="storage.path", where=str(path), message=f"only {free_gb:.2f} GB free; {_FREE_GB:g} GB needed")
+        yield Problem(
+            key="storage.path", where=str(path), message=f"only {free_gb:.2f} GB free; {_FREE_GB:g} GB needed"
+        )
 
 
 def _check_unchanged(config: SweepConfig, folder: SweepFolder) -> None:

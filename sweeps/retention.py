@@ -46,4 +46,8 @@ def _numbered(folder: Path, numbers: set[int]) -> list[Path]:
     """The attempts' folders (`0007-1`) of some trials."""
     if not folder.exists():
         return []
-    return [path for path in folder.iterdir() if path.name.split("-")[0].isdigit() and int(path.name.split("-")[0]) in numbers]
+    return [
+        path
+        for path in folder.iterdir()
+        if path.name.split("-")[0].isdigit() and int(path.name.split("-")[0]) in numbers
+    ]

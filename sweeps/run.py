@@ -5,9 +5,7 @@ is told and the budget is met.
 """
 
 import threading
-from collections import Counter
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,15 +21,31 @@ from sweeps.history import History
 from sweeps.launchers.build import build_launcher
 from sweeps.lease import Lease
 from sweeps.preflight import preflight
-from sweeps.record.record import Record
+from sweeps.record import Record, RecordError
 from sweeps.retention import Retention
 from sweeps.selection import Candidate, from_trials, rank
 from sweeps.signals import stop_on_signals
 from sweeps.study.study import Study, Tested
-from sweeps.trial import TrainTrial, test_checkpoint
+from sweeps.trial import TrainTrial, score_checkpoint
 
 _RECORD_TIMEOUT_S = 60.0
 """How long the choice waits for the record to catch up before the study chooses in its place."""
+
+_LOCAL_PAGE = "http://127.0.0.1:5000"
+"""Where `sweeps ui` serves by default."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Who won, and who said so.
+
+    Attributes:
+        ranking: Who may win, best first; empty when no trial succeeded.
+        note: What a person should know about how it was made; empty when MLflow chose and the study agrees.
+    """
+
+    ranking: list[Candidate]
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,18 +55,18 @@ class Finished:
     Attributes:
         exit: What the process should exit with.
         trials: Every trial.
-        ranking: Who may win, best first.
-        tested: What the winner reached on the test split, if it came to that.
-        page: Address of the page with the trials' curves, below the tracking server.
-        notes: What a person should know about how the choice was made.
+        choice: Who won; None when the sweep was stopped before that.
+        tested: What the winner reached on the test split.
+        recorded: Whether MLflow has all of it.
+        page: Address of the page with the trials' curves.
     """
 
     exit: int
     trials: list[Trial]
-    ranking: list[Candidate] = field(default_factory=list)
-    tested: Tested | None = None
-    page: str = ""
-    notes: list[str] = field(default_factory=list)
+    choice: Choice | None
+    tested: Tested | None
+    recorded: bool
+    page: str
 
 
 def run(config: SweepConfig, *, resume: bool = False, console: Console | None = None) -> Finished:
@@ -74,7 +88,81 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
         write_atomically(folder.config, dump(config))
         history = History(folder.history)
         study = Study.open(config, folder, history=history, stop=stop)
-        display = Display(config, console or Console())
+        display = Display(config, study.trials(), console or Console())
         with Record(config, sweep_id=study.sweep_id, history=history, environment=environment()) as record:
-            for listener in (record, Retention(config, folder, study.trials()), display):
-                study.listen(listener)
+            record.open(study.trials())
+            study.listen(record, Retention(config, folder, study.trials()), display)
+            with build_launcher(config.resources) as launcher:
+                with display:
+                    launcher.run(study, TrainTrial(config=config.train, folder=folder))
+                choice = None if stop.is_set() else _choose(config, study, record)
+                tested = None if choice is None else _test(choice, study, launcher, folder)
+            recorded = _close(record, folder, choice, tested)
+            page = record.page(config.tracking.uri if config.tracking.uri.startswith("http") else _LOCAL_PAGE)
+        return Finished(
+            exit=_exit(study.trials(), choice, recorded=recorded, signal=caught.number),
+            trials=study.trials(),
+            choice=choice,
+            tested=tested,
+            recorded=recorded,
+            page=page,
+        )
+
+
+def _choose(config: SweepConfig, study: Study, record: Record) -> Choice:
+    """MLflow chooses; the study checks it, and stands in when the record could not be completed."""
+    own = rank(from_trials(study.trials(), config.metric), mode=config.mode)
+    if not record.flush(_RECORD_TIMEOUT_S):
+        return Choice(ranking=own, note="the record is not complete, so the study chose")
+    try:
+        ranking = rank(record.candidates(), mode=config.mode)
+    except RecordError as error:
+        return Choice(ranking=own, note=f"the record could not be asked ({error}), so the study chose")
+    if [each.trial for each in ranking] != [each.trial for each in own]:
+        return Choice(
+            ranking=own, note="record and study rank the trials differently; the study is the truth and chose"
+        )
+    return Choice(ranking=ranking)
+
+
+def _test(choice: Choice, study: Study, launcher: Launcher, folder: SweepFolder) -> Tested | None:
+    """Tests the winner once: a winner that was tested before is not tested again."""
+    if not choice.ranking:
+        return None
+    winner = choice.ranking[0]
+    tested = study.tested
+    if tested is None or tested.trial != winner.trial:
+        assert winner.checkpoint is not None
+        metrics = launcher.call(partial(score_checkpoint, Path(winner.checkpoint)))
+        tested = Tested(trial=winner.trial, metrics=metrics)
+        study.keep_tested(tested)
+    write_atomically(
+        folder.test_results, "".join(f"{name} = {tested.metrics[name]}\n" for name in sorted(tested.metrics))
+    )
+    return tested
+
+
+def _close(record: Record, folder: SweepFolder, choice: Choice | None, tested: Tested | None) -> bool:
+    """Ends the record; says whether all of it arrived."""
+    if choice is None:
+        return record.finish("stopped")
+    if not choice.ranking:
+        return record.finish("failed", files=[folder.config])
+    winner = choice.ranking[0]
+    return record.finish(
+        "finished",
+        winner=winner,
+        test=tested.metrics if tested else {},
+        files=[folder.config, folder.test_results],
+        model=winner.checkpoint,
+    )
+
+
+def _exit(trials: list[Trial], choice: Choice | None, *, recorded: bool, signal: int | None) -> int:
+    if choice is None:
+        return Exit.INTERRUPTED if signal is None else 128 + signal
+    if not choice.ranking:
+        return Exit.NONE_SUCCEEDED
+    if any(trial.outcome in (Kind.FAILED, Kind.LOST) for trial in trials):
+        return Exit.SOME_FAILED
+    return Exit.OK if recorded else Exit.NOT_RECORDED

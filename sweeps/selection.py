@@ -56,13 +56,13 @@ def rank(candidates: Iterable[Candidate], *, mode: Mode) -> list[Candidate]:
     return [candidate for *_, candidate in sorted(sound, key=lambda item: item[:3])]
 
 
-def from_trials(trials: Iterable[Trial]) -> list[Candidate]:
-    """The candidates that a study holds."""
+def from_trials(trials: Iterable[Trial], metric: str) -> list[Candidate]:
+    """The candidates that a study holds, of a sweep that optimizes `metric`."""
     return [
         Candidate(
             trial=trial.number,
             params=used_params(trial),
-            metrics=trial.metrics,
+            metrics=best_metrics(trial, metric),
             value=trial.value,
             outcome=trial.outcome,
             seeds=(trial.seed,),
@@ -71,6 +71,11 @@ def from_trials(trials: Iterable[Trial]) -> list[Candidate]:
         )
         for trial in trials
     ]
+
+
+def best_metrics(trial: Trial, metric: str) -> dict[str, float]:
+    """All `val_*` values of a trial's best validation; the study's own value of the sweep's metric counts."""
+    return dict(trial.metrics) if trial.value is None else {**trial.metrics, metric: trial.value}
 
 
 def used_params(trial: Trial) -> dict[str, Scalar]:

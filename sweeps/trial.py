@@ -2,6 +2,7 @@
 
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
 from sweeps.contract import Kind, Outcome, Report, Reporter, TrialSpec
 from sweeps.folder import SweepFolder, write_atomically
@@ -38,15 +39,22 @@ class TrainTrial:
             return Outcome(kind=Kind.FAILED, reason=f"{_first_line(error)} (traceback: {log})")
 
     def _fit(self, spec: TrialSpec, report: Reporter) -> FitResult:
-        from trainer import fit
+        from trainer.fit import fit
 
         return fit(
             configure(self.config, spec),
             checkpoint_dir=self.folder.checkpoints(spec.number, spec.attempt),
             resume_dir=self.folder.resume(spec.number, spec.attempt),
-            resume_from=spec.resume_from,
+            resume_from=None if spec.resume_from is None else Path(spec.resume_from),
             report=report,
         )
+
+
+def score_checkpoint(checkpoint: Path) -> dict[str, float]:
+    """The test of a checkpoint, run on a worker: its `test_*` values."""
+    from trainer.evaluate import evaluate
+
+    return evaluate(checkpoint)
 
 
 def configure(config: TrainConfig, spec: TrialSpec) -> TrainConfig:

@@ -1,15 +1,19 @@
 """Which rows make a batch, and how a batch becomes tensors."""
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
 
 import numpy as np
 import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-if TYPE_CHECKING:
-    from trainer.encoded import Row
+from trainer.document import ConfigError
+from trainer.encoded import Row
 
+GPU_LENGTH_MULTIPLE = 8
+"""Tensor cores want lengths of this multiple; on a CPU it would only be padding."""
 CHUNK_BATCHES = 50
 """Rows are grouped by length among this many batches: enough for little padding, few enough to stay random."""
 
@@ -30,7 +34,9 @@ def batch_plan(lengths: np.ndarray, *, batch_size: int, epochs: int, seed: int) 
     Returns:
         Row numbers of each batch.
     """
-    return [batch for epoch in range(epochs) for batch in _epoch(lengths, batch_size, np.random.default_rng([seed, epoch]))]
+    return [
+        batch for epoch in range(epochs) for batch in _epoch(lengths, batch_size, np.random.default_rng([seed, epoch]))
+    ]
 
 
 def _epoch(lengths: np.ndarray, batch_size: int, draw: np.random.Generator) -> Batches:
@@ -62,7 +68,7 @@ def stretches(batches: Batches, *, validations: int, accumulate: int) -> list[Ba
     """
     steps = num_steps(len(batches), accumulate)
     ends = [round(number * steps / validations) * accumulate for number in range(validations + 1)]
-    return [batches[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    return [batches[start:end] for start, end in pairwise(ends)]
 
 
 def num_steps(num_batches: int, accumulate: int) -> int:
@@ -84,7 +90,7 @@ class Collator:
     left: bool = False
     multiple_of: int = 1
 
-    def __call__(self, rows: Sequence["Row"]) -> dict[str, torch.Tensor]:
+    def __call__(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
         """Returns `labels`, an `attention_mask` of ones and zeros, and each padded input: rows x tokens."""
         longest = max(len(row.inputs["input_ids"]) for row in rows)
         width = -(-longest // self.multiple_of) * self.multiple_of
@@ -102,3 +108,23 @@ class Collator:
             "attention_mask": torch.from_numpy(mask),
             "labels": labels,
         }
+
+
+def collator(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, on_gpu: bool) -> Collator:
+    """The collator for a model: only inputs that it takes, padded as its tokenizer says.
+
+    Raises:
+        ConfigError: The tokenizer has no token to pad with.
+    """
+    if tokenizer.pad_token_id is None:
+        raise ConfigError.single(
+            f"the tokenizer of a model of type '{model.config.model_type}' has no token to pad with"
+        )
+    padding = {"input_ids": int(tokenizer.pad_token_id), "token_type_ids": int(tokenizer.pad_token_type_id)}
+    taken = inspect.signature(model.forward).parameters
+    made = tokenizer.model_input_names
+    return Collator(
+        padding={name: value for name, value in padding.items() if name in taken and name in made},
+        left=tokenizer.padding_side == "left",
+        multiple_of=GPU_LENGTH_MULTIPLE if on_gpu else 1,
+    )

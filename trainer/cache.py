@@ -32,7 +32,9 @@ def fingerprint(*parts: object) -> str:
     return digest.hexdigest()[:32]
 
 
-def once(kind: str, key: str, *, build: Callable[[Path], object], read: Callable[[Path], T], overwrite: bool = False) -> T:
+def once(
+    kind: str, key: str, *, build: Callable[[Path], object], read: Callable[[Path], T], overwrite: bool = False
+) -> T:
     """Reads a cached folder, building it first if it is not there, however many processes ask at the same time.
 
     A build that dies leaves nothing that looks finished: the folder gets its name only when it is whole.

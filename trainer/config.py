@@ -1,5 +1,6 @@
 """Everything that decides how one model is trained. Light to import: no torch."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,7 +11,6 @@ from trainer.document import unknown
 from trainer.optimizers import OPTIMIZERS
 from trainer.schedules import SCHEDULES
 from trainer.tasks import TASKS
-
 
 Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 """Also taken from text, as YAML 1.1 and shells write `1e-5`."""
@@ -85,7 +85,8 @@ class TrainConfig(BaseModel):
     @classmethod
     def _known(cls, value: str, info: ValidationInfo) -> str:
         name = str(info.field_name)
-        known = {"task": TASKS, "optimizer": OPTIMIZERS, "scheduler": SCHEDULES}[name]
+        choices: dict[str, Collection[str]] = {"task": TASKS, "optimizer": OPTIMIZERS, "scheduler": SCHEDULES}
+        known = choices[name]
         if value not in known:
             raise ValueError(unknown(name, value, known))
         return value

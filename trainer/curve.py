@@ -33,7 +33,6 @@ class Curve:
         self._micro.append(loss)
         if loss.device.type == "cpu" and not math.isfinite(loss):
             self.end_step(math.nan)
-            self.read()
 
     def end_step(self, learning_rate: float) -> None:
         """The micro-batches so far make an optimizer step at this rate. Raises Diverged if a loss was not finite."""

@@ -26,7 +26,9 @@ def open_source(config: "TrainConfig") -> Source:
     task = TASKS[config.task]
     if config.data == "builtin:docstrings":
         if task.name != "classification":
-            raise ConfigError.single(f"task '{task.name}' has data of its own; 'builtin:docstrings' is for task 'classification'")
+            raise ConfigError.single(
+                f"task '{task.name}' has data of its own; 'builtin:docstrings' is for task 'classification'"
+            )
         return Docstrings(config.split_seed)
     if task.glue is None:
         raise ConfigError.single(f"task '{task.name}' reads 'builtin:docstrings', got '{config.data}'")
@@ -70,8 +72,12 @@ def load(config: "TrainConfig", split: Split, model_folder: Path) -> "Encoded":
         Encoded.write(folder / FILE, inputs, rows.labels)
 
     # Splits and caps are not part of the key: they choose among the rows of one file.
-    key = fingerprint(FORMAT, source.fingerprint(part), tokenizer_fingerprint(model_folder), task.name, config.max_length_tokens)
-    encoded = once("rows", key, build=build, read=lambda folder: Encoded(folder / FILE), overwrite=config.overwrite_cache)
+    key = fingerprint(
+        FORMAT, source.fingerprint(part), tokenizer_fingerprint(model_folder), task.name, config.max_length_tokens
+    )
+    encoded = once(
+        "rows", key, build=build, read=lambda folder: Encoded(folder / FILE), overwrite=config.overwrite_cache
+    )
     if problems := _empty(split, len(encoded), source.parts, config):
         raise ConfigError(problems)
     return encoded.take(choose(split, len(encoded), source.parts, config))

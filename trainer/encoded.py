@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
+from torch.utils.data import Dataset
 
 LABEL = "label"
 
@@ -19,7 +20,7 @@ class Row:
     label: np.generic
 
 
-class Encoded:
+class Encoded(Dataset[Row]):
     """Rows of one Arrow file, or some of them.
 
     Attributes:
@@ -70,7 +71,9 @@ class Encoded:
 
     def __getitem__(self, row: int) -> Row:
         place = self._chosen[row]
-        inputs = {name: ids[self._offsets[name][place] : self._offsets[name][place + 1]] for name, ids in self._ids.items()}
+        inputs = {
+            name: ids[self._offsets[name][place] : self._offsets[name][place + 1]] for name, ids in self._ids.items()
+        }
         return Row(inputs, self.labels[row])
 
     def __reduce__(self) -> tuple[type[Self], tuple[Path, np.ndarray]]:

@@ -62,7 +62,9 @@ class GlueFiles:
             raise ConfigError.single(message + nearest(self.glue.folder, found), where=str(self.root))
         if not file.is_file():
             found = sorted(path.name for path in folder.iterdir())
-            raise ConfigError.single(f"has no file '{file.name}'; found: {', '.join(found) or 'nothing'}", where=str(folder))
+            raise ConfigError.single(
+                f"has no file '{file.name}'; found: {', '.join(found) or 'nothing'}", where=str(folder)
+            )
         return file
 
 
@@ -148,7 +150,9 @@ class GlueHub:
         if missing := [name for name in wanted if name not in data.column_names]:
             columns = ", ".join(data.column_names)
             where = self._where(part)
-            raise ConfigError(Problem(where=where, message=f"has no column '{m}'; columns found: {columns}") for m in missing)
+            raise ConfigError(
+                Problem(where=where, message=f"has no column '{m}'; columns found: {columns}") for m in missing
+            )
         *texts, labels = (list(data[name]) for name in wanted)
         if not labels or min(labels) < 0:  # the hub marks what has no label with -1
             raise ConfigError.single("has no labelled rows", where=self._where(part))
@@ -162,7 +166,9 @@ class GlueHub:
             return datasets.load_dataset(self.name, self.glue.hub_name, split=split)
         except (OSError, ValueError) as error:
             said = (str(error) or repr(error)).splitlines()[0]
-            raise ConfigError.single(f"can be loaded neither from the hub nor from its cache: {said}", where=self._where(part)) from None
+            raise ConfigError.single(
+                f"can be loaded neither from the hub nor from its cache: {said}", where=self._where(part)
+            ) from None
 
     def _where(self, part: str) -> str:
         return f"hub:{self.name}/{self.glue.hub_name}/{part}"

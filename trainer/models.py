@@ -24,7 +24,13 @@ TOKENIZERS = (
     "tokenizer.model",
     "spm.model",
 )
-TOKENIZER_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt", "config.json")
+TOKENIZER_SETTINGS = (
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "merges.txt",
+    "config.json",
+)
 DROPOUT_NAMES = ("hidden_dropout_prob", "dropout", "dropout_rate", "resid_pdrop")
 """What model families call the dropout of their hidden layers."""
 
@@ -88,7 +94,9 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     """The tokenizer of a model folder."""
     from transformers import AutoTokenizer
 
-    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+        folder, trust_remote_code=False, local_files_only=True
+    )
     return tokenizer
 
 

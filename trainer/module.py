@@ -1,9 +1,8 @@
 """The model as Lightning trains it."""
 
-from typing import Any
-
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
@@ -56,7 +55,7 @@ class Module(LightningModule):
         """Scores the validation split."""
         self.val_metrics = self._scoring.metrics("val")
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimizer with its decay groups, and a schedule that steps with it."""
         config = self.config
         optimizer = OPTIMIZERS[config.optimizer].build(decay_groups(self.model, config.weight_decay), config)

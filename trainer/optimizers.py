@@ -67,13 +67,14 @@ def _adafactor(groups: list[Group], config: "TrainConfig") -> "Optimizer":
     from transformers.optimization import Adafactor
 
     # torch.optim.Adafactor always scales the step by the size of the weights and by 1/sqrt(step); this one obeys the schedule.
-    return Adafactor(groups, lr=config.learning_rate, scale_parameter=False, relative_step=False, warmup_init=False)
+    return Adafactor(  # type: ignore[no-untyped-call]
+        groups, lr=config.learning_rate, scale_parameter=False, relative_step=False, warmup_init=False
+    )
 
 
 def _learning_rate(group: Group) -> float:
     """The rate that the schedule multiplies; before there is a schedule, the rate itself."""
-    rate: float = group.get("initial_lr", group["lr"])
-    return rate
+    return float(group["initial_lr" if "initial_lr" in group else "lr"])
 
 
 OPTIMIZERS: dict[str, OptimizerKind] = {

@@ -45,7 +45,7 @@ def _cosine_with_restarts(progress: float, *, num_cycles: int) -> float:
 
 
 def _polynomial(progress: float, *, power: float) -> float:
-    return (1 - progress) ** power
+    return math.pow(1 - progress, power)
 
 
 def _constant(_progress: float) -> float:

@@ -26,7 +26,8 @@ class Scoring:
         targets = _numpy(self._targets)
         loss = float(torch.stack(self._losses).sum()) / len(targets)
         found = self._task.metrics(_numpy(self._predictions), targets) | {"loss": loss}
-        self.__init__(self._task)
+        for gathered in (self._predictions, self._targets, self._losses):
+            gathered.clear()
         return {f"{prefix}_{name}": value for name, value in found.items()}
 
 

@@ -36,4 +36,3 @@ class Source(Protocol):
 
     def read(self, part: str) -> Rows:
         """All rows of a part, in their order. Raises ConfigError with everything that is wrong with it."""
-

@@ -89,16 +89,18 @@ class RayTune:
 
     def call(self, function: Callable[[], T]) -> T:
         """Runs a function on any node that has room for a trial."""
-        task = ray.remote(num_cpus=self._resources.cpus, num_gpus=self._resources.gpus, max_retries=0)(function)
-        result: T = ray.get(task.remote())
+        task = ray.remote(_call).options(num_cpus=self._resources.cpus, num_gpus=self._resources.gpus, max_retries=0)
+        result: T = ray.get(task.remote(function))
         return result
 
     def on_every_node(self, function: Callable[[], T]) -> dict[str, T]:
         """Runs a function once on each living node, side by side."""
-        task = ray.remote(num_cpus=0, max_retries=0)(function)
+        task = ray.remote(_call)
         nodes = [node for node in ray.nodes() if node["Alive"]]
         pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
-        results = ray.get([task.options(scheduling_strategy=strategy).remote() for strategy in pinned])
+        results = ray.get(
+            [task.options(num_cpus=0, max_retries=0, scheduling_strategy=each).remote(function) for each in pinned]
+        )
         return dict(zip([node["NodeManagerHostname"] for node in nodes], results, strict=True))
 
     def slots(self) -> int:
@@ -113,6 +115,11 @@ class RayTune:
         return min(int(resources.get(kind, 0) / amount) for kind, amount in asked.items() if amount > 0)
 
 
+def _call(function: Callable[[], T]) -> T:
+    """Lets Ray run any callable, not only a plain function."""
+    return function()
+
+
 class _Adapter:
     """Turns what Tune's hooks hear into the study's verbs. An exception ends the sweep after Tune has cleaned up."""
 
@@ -121,6 +128,10 @@ class _Adapter:
         self._slots = slots
         self._specs: dict[str, TrialSpec] = {}
         self.error: BaseException | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its hooks into a state that is never restored."""
+        return {}
 
     @property
     def stopping(self) -> bool:

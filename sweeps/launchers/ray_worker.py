@@ -1,5 +1,6 @@
 """What runs inside a Tune actor: one trial function, and the two messages it sends to the driver."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +29,8 @@ def on_worker(trial: TrialFunction) -> Callable[[dict[str, Any]], None]:
             return Verdict.STOP if stopped else Verdict.CONTINUE
 
         outcome = trial(config[SPEC], report)
-        if not stopped:
-            tune.report({OUTCOME: outcome})
+        if stopped:
+            sys.exit(0)  # returning would make Tune report once more, to nobody, and wait for ever
+        tune.report({OUTCOME: outcome})
 
     return trainable

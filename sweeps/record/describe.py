@@ -13,7 +13,7 @@ from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Scalar, Trial
 from sweeps.record import tags
 from sweeps.record.store import Run, Status
-from sweeps.selection import Candidate, used_params
+from sweeps.selection import Candidate, best_metrics, used_params
 from trainer.report import Point
 
 UNUSED = "unused"
@@ -58,10 +58,10 @@ def trial_params(trial: Trial, searched: Iterable[str]) -> dict[str, str]:
 def trial_summary(trial: Trial, metric: str) -> list[Point]:
     """What a trial comes to: its best validation and its costs. MLflow's tables show only last values."""
     moment = trial.finished_ms or 0
-    best = {f"best_{key}": value for key, value in trial.metrics.items()}
-    if trial.value is not None:
-        best[f"best_{metric}"] = trial.value
-    return [Point(key=key, step=0, value=value, timestamp_ms=moment) for key, value in {**best, **trial.summary}.items()]
+    best = {f"best_{key}": value for key, value in best_metrics(trial, metric).items()}
+    return [
+        Point(key=key, step=0, value=value, timestamp_ms=moment) for key, value in {**best, **trial.summary}.items()
+    ]
 
 
 def candidates(runs: Iterable[Run], metric: str) -> list[Candidate]:
@@ -101,7 +101,9 @@ def sweep_params(config: SweepConfig) -> dict[str, str]:
 def train_section(run: Run) -> dict[str, Any]:
     """The `train` section of the config that `sweep_params` wrote."""
     prefix = "train."
-    return {key.removeprefix(prefix): decode(text) for key, text in logged_params(run).items() if key.startswith(prefix)}
+    return {
+        key.removeprefix(prefix): decode(text) for key, text in logged_params(run).items() if key.startswith(prefix)
+    }
 
 
 def sweep_note(config: SweepConfig) -> str:
@@ -117,7 +119,11 @@ def sweep_note(config: SweepConfig) -> str:
 def environment_tags(environment: Mapping[str, str]) -> dict[str, str]:
     """What the sweep ran on, and with which code."""
     found = {f"environment.{key}": value for key, value in environment.items()}
-    found |= {"mlflow.user": getpass.getuser(), "mlflow.source.type": "LOCAL", "mlflow.source.name": Path(sys.argv[0]).name}
+    found |= {
+        "mlflow.user": getpass.getuser(),
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.name": Path(sys.argv[0]).name,
+    }
     if "git_commit" in environment:
         found["mlflow.source.git.commit"] = environment["git_commit"]
     return found

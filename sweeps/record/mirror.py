@@ -60,7 +60,9 @@ class Mirror:
         for run in store.runs([experiment_id], tags={**mine, tags.ROLE: "trial"}):
             self._children.setdefault(int(run.tags[tags.TRIAL]), run)
         self._sent = {}
-        self.parent = self._update(store, self.parent, params=describe.sweep_params(self._config), tags=self._parent_tags())
+        self.parent = self._update(
+            store, self.parent, params=describe.sweep_params(self._config), tags=self._parent_tags()
+        )
         if self.parent.status != "RUNNING":
             store.set_status(self.parent.run_id, "RUNNING")
             self.parent = replace(self.parent, status="RUNNING")

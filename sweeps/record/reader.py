@@ -11,7 +11,8 @@ from sweeps.config import Mode
 from sweeps.contract import Scalar
 from sweeps.folder import SweepFolder
 from sweeps.record import describe, tags
-from sweeps.record.address import check, page
+from sweeps.record.check import check
+from sweeps.record.page import page
 from sweeps.record.store import Run, Store
 from sweeps.selection import Candidate
 from trainer.document import ConfigError, Document, nearest

@@ -11,8 +11,8 @@ from sweeps.config import SweepConfig
 from sweeps.contract import Trial
 from sweeps.history import History
 from sweeps.record import describe, tags
-from sweeps.record.address import page
 from sweeps.record.mirror import Ending, Mirror
+from sweeps.record.page import page
 from sweeps.record.store import RecordError, Status, Store, load_vendor
 from sweeps.selection import Candidate
 
@@ -129,7 +129,7 @@ class Record:
             how: `finished`, `failed`, or `stopped` for a sweep that can be resumed.
             winner: The trial that was chosen.
             test: Its `test_*` scores.
-            files: Kept as artifacts of the sweep's run; those that do not exist are left out.
+            files: Kept as artifacts of the sweep's run; what does not exist is left out.
             model: Its checkpoint folder, kept as the artifact `model`.
             timeout_s: How long to wait for MLflow.
 
@@ -142,7 +142,7 @@ class Record:
             winner=None if winner is None else winner.trial,
             metrics={**best, **test},
             files=[file for file in files if file.exists()],
-            model=None if model is None else Path(model),
+            model=Path(model) if model is not None and Path(model).is_dir() else None,
         )
         with self._changed:
             self._ending = ending

@@ -20,7 +20,7 @@ Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 _SETTINGS = {
     # Whoever calls decides about trying again; MLflow's own seven retries last 244 s, and repeat creations.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
@@ -106,7 +106,11 @@ class Store:
         with _errors():
             while True:
                 page = self._client.search_runs(
-                    list(experiment_ids), wanted, max_results=_PAGE, order_by=["attributes.start_time ASC"], page_token=token
+                    list(experiment_ids),
+                    wanted,
+                    max_results=_PAGE,
+                    order_by=["attributes.start_time ASC"],
+                    page_token=token,
                 )
                 runs += [_plain(run) for run in page]
                 token = page.token
@@ -125,7 +129,9 @@ class Store:
         from mlflow.entities import Metric, Param, RunTag
 
         metrics = [Metric(point.key, _charted(point.value), point.timestamp_ms, point.step) for point in points]
-        batches = [metrics[at : at + _METRICS_PER_REQUEST] for at in range(0, len(metrics), _METRICS_PER_REQUEST)] or [[]]
+        batches = [metrics[at : at + _METRICS_PER_REQUEST] for at in range(0, len(metrics), _METRICS_PER_REQUEST)] or [
+            []
+        ]
         with _errors():
             for batch in batches[:-1]:
                 self._client.log_batch(run_id, metrics=batch, synchronous=True)

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 
-from sweeps.record.address import check
+from sweeps.record.check import check
 from sweeps.record.reader import find
 from trainer.document import ConfigError
 
@@ -14,6 +14,7 @@ _SAFE = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PYTHONWARNINGS": "ignore",
 }
 
 
@@ -40,8 +41,26 @@ def serve(uri: str, port: int, *, name: str | None = None) -> None:
 
 
 def _run_server(uri: str, port: int) -> None:
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--host", _HOST, "--port", str(port)]
-    command += ["--workers", "1", "--allowed-hosts", f"{_HOST}:{port},localhost:{port}", "--uvicorn-opts", "--log-level warning"]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        uri,
+        "--host",
+        _HOST,
+        "--port",
+        str(port),
+    ]
+    command += [
+        "--workers",
+        "1",
+        "--allowed-hosts",
+        f"{_HOST}:{port},localhost:{port}",
+        "--uvicorn-opts",
+        "--log-level warning",
+    ]
     server = subprocess.Popen(command, env=os.environ | _SAFE)  # noqa: S603 - every part is ours or was checked
     try:
         server.wait()
@@ -56,4 +75,6 @@ def _check_port(port: int) -> None:
         try:
             probe.bind((_HOST, port))
         except OSError as error:
-            raise ConfigError.single(f"port {port} cannot be used ({error.strerror}); choose another with --port") from None
+            raise ConfigError.single(
+                f"port {port} cannot be used ({error.strerror}); choose another with --port"
+            ) from None

@@ -42,7 +42,7 @@ def write(study: optuna.Study, trial_id: int, space: Space, params: Mapping[str,
     """Writes a configuration into a running trial, or what is missing of it, and opens the trial for reports."""
     study.sampler = _IDLE
     trial = optuna.Trial(study, trial_id)
-    for name in params.keys() - trial.params.keys():
+    for name in (each for each in params if each not in trial.params):
         distribution = to_distribution(space.root[name])
         trial.storage.set_trial_param(trial_id, name, distribution.to_internal_repr(params[name]), distribution)
     return trial

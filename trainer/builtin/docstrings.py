@@ -74,11 +74,12 @@ class Docstrings:
         """The sentences of a part, in random order. Raises ConfigError if a library is not installed."""
         corpus = once("docstrings", fingerprint(_versions(), FORMAT, SIZES, CANDIDATES), build=_write, read=_read)
         start = sum(SIZES[other] for other in self.parts[: self.parts.index(part)])
+        draw = random.Random(self.split_seed)  # noqa: S311  not a secret
         rows = []
         for label, sentences in enumerate(corpus):
-            shuffled = random.Random(self.split_seed).sample(sentences, len(sentences))
+            shuffled = draw.sample(sentences, len(sentences))
             rows += [(sentence, label) for sentence in shuffled[start : start + SIZES[part]]]
-        random.Random(self.split_seed).shuffle(rows)
+        draw.shuffle(rows)
         return Rows(([sentence for sentence, _ in rows],), [label for _, label in rows])
 
 

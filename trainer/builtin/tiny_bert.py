@@ -36,7 +36,12 @@ def _word_pieces(texts: list[str]) -> dict[str, int]:
     fixed = [*SPECIAL, *letters, *(f"##{letter}" for letter in letters)]
     learned = BertWordPieceTokenizer(lowercase=True)
     learned.train_from_iterator(
-        texts, vocab_size=VOCABULARY, min_frequency=2, special_tokens=fixed, limit_alphabet=len(letters), show_progress=False
+        texts,
+        vocab_size=VOCABULARY,
+        min_frequency=2,
+        special_tokens=fixed,
+        limit_alphabet=len(letters),
+        show_progress=False,
     )
     vocabulary: dict[str, int] = learned.get_vocab()
     return vocabulary
@@ -51,7 +56,7 @@ def _save(folder: Path, vocabulary: dict[str, int], seed: int) -> None:
         hidden_size=128,
         num_hidden_layers=2,
         num_attention_heads=2,
-        intermediate_size=512,
+        intermediate_size=256,
         max_position_embeddings=512,
     )
     with torch.random.fork_rng(devices=[]):

@@ -1,8 +1,7 @@
 """One label, or one number, for a text or a pair of texts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer.tasks import scores
@@ -11,7 +10,7 @@ from trainer.tasks.task import Glue, Task
 if TYPE_CHECKING:
     import numpy as np
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,42 +19,43 @@ class SequenceClassification(Task):
 
     score: "Callable[[np.ndarray, np.ndarray], dict[str, float]]"
 
-    def load_model(self, folder: Path, labels: Sequence[str] | None, overrides: Mapping[str, float]) -> "PreTrainedModel":
-        import torch
+    def auto_model(self) -> Any:
+        """The class with a linear layer on the whole sequence."""
         from transformers import AutoModelForSequenceClassification
 
+        return AutoModelForSequenceClassification
+
+    def head(self, labels: Sequence[str] | None) -> dict[str, Any]:
+        """As many outputs as labels, named; one for a number."""
         names = ["score"] if labels is None else list(labels)
-        model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            num_labels=len(names),
-            id2label=dict(enumerate(names)),
-            label2id={name: number for number, name in enumerate(names)},
-            problem_type="regression" if labels is None else "single_label_classification",
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            **overrides,
-        )
-        return model
+        return {
+            "num_labels": len(names),
+            "id2label": dict(enumerate(names)),
+            "label2id": {name: number for number, name in enumerate(names)},
+            "problem_type": "regression" if labels is None else "single_label_classification",
+        }
 
     def tokenize(
         self, tokenizer: "PreTrainedTokenizerBase", texts: Sequence[Sequence[str]], max_length_tokens: int
     ) -> dict[str, list[list[int]]]:
+        """Ids of a text, or of a pair with a separator; what is too long is cut at the end."""
         columns = [list(column) for column in texts]
         encoded = tokenizer(*columns, truncation=True, max_length=max_length_tokens, return_attention_mask=False)
         return dict(encoded)
 
     def predictions(self, logits: "torch.Tensor") -> "torch.Tensor":
+        """The most likely class, or the number."""
         return logits.squeeze(-1).float() if self.labels is None else logits.argmax(-1)
 
     def readable(self, logits: "torch.Tensor", labels: Sequence[str] | None) -> list[dict[str, Any]]:
+        """`label` and its probability as `score`, or the number as `score`."""
         if labels is None:
             return [{"score": value} for value in logits.squeeze(-1).tolist()]
         best, number = logits.float().softmax(-1).max(-1)
         return [{"label": labels[n], "score": p} for n, p in zip(number.tolist(), best.tolist(), strict=True)]
 
     def metrics(self, predictions: "np.ndarray", targets: "np.ndarray") -> dict[str, float]:
+        """The scores of this task."""
         return self.score(predictions, targets)
 
 

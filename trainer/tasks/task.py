@@ -60,14 +60,35 @@ class Task(ABC):
         return than is None or (value > than if self.mode == "max" else value < than)
 
     @abstractmethod
-    def load_model(self, folder: Path, labels: Sequence[str] | None, overrides: Mapping[str, float]) -> "PreTrainedModel":
-        """The pretrained body with this mode's head.
+    def auto_model(self) -> Any:
+        """The Transformers class that puts this mode's head on a body: `AutoModelFor...`."""
+
+    @abstractmethod
+    def head(self, labels: Sequence[str] | None) -> dict[str, Any]:
+        """What the model's configuration must say for a new head.
 
         Args:
-            folder: A model folder in Hugging Face layout, with or without a head of this kind.
             labels: Class names in the order of their ids; None for a number.
-            overrides: Values that replace those of the model's own configuration.
         """
+
+    def load_model(self, folder: Path, settings: Mapping[str, Any]) -> "PreTrainedModel":
+        """The model of a folder, in 32 bits. A head that the folder has no weights for begins at random.
+
+        Args:
+            folder: In Hugging Face layout, weights as safetensors; nothing in it is run as code.
+            settings: What replaces values of the folder's own configuration.
+        """
+        import torch
+
+        model: PreTrainedModel = self.auto_model().from_pretrained(
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            **settings,
+        )
+        return model
 
     @abstractmethod
     def tokenize(

@@ -1,14 +1,14 @@
-"""Tracking addresses: whether one can be used, and the page to open there."""
+"""Whether a tracking address can be used, found out before anything starts."""
 
 import difflib
+import http.client
 import sqlite3
 import urllib.error
 import urllib.request
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-from sweeps.config import Mode
 from trainer.document import Problem
 
 _TIMEOUT_S = 5.0
@@ -32,21 +32,6 @@ def check(uri: str, *, create: bool) -> list[Problem]:
     else:
         said = f"'{uri}' must be sqlite:///FILE.db, http(s)://HOST:PORT or a database URL"
     return [Problem(key=_KEY, message=said)] if said else []
-
-
-def page(base_url: str, *, experiment_id: str, sweep: str, metric: str, mode: Mode) -> str:
-    """The address of MLflow's page with the trials of a sweep, best first, and their curves.
-
-    Without this state in the address the page shows one collapsed row and no charts.
-    """
-    state = {
-        "searchFilter": f"tags.\"sweep.role\" = 'trial' AND tags.\"sweep.name\" = '{sweep}'",
-        "orderByKey": f"metrics.`best_{metric}`",
-        "orderByAsc": "true" if mode == "min" else "false",
-        "compareRunsMode": "CHART",
-    }
-    query = "&".join(f"{key}={quote(value, safe='')}" for key, value in state.items())
-    return f"{base_url.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"
 
 
 def sqlite_path(uri: str) -> Path:
@@ -80,16 +65,17 @@ def _check_sqlite_file(path: Path) -> str | None:
 def _check_server(uri: str) -> str | None:
     if not urlsplit(uri).hostname:
         return f"'{uri}' names no host"
+    public = _public(uri)
     try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_TIMEOUT_S):
+        with urllib.request.urlopen(f"{public.rstrip('/')}/health", timeout=_TIMEOUT_S):  # noqa: S310 - only http(s) comes here
             return None
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
             return None  # there, and behind a login that MLflow's client has its own settings for
-        return f"{_public(uri)} answers, but not as an MLflow server does (HTTP {error.code} at /health)"
-    except (OSError, ValueError) as error:
+        return f"{public} answers, but not as an MLflow server does (HTTP {error.code} at /health)"
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
-        return f"no MLflow server can be reached at {_public(uri)} ({reason})"
+        return f"no MLflow server can be reached at {public} ({reason})"
 
 
 def _check_database(uri: str) -> str | None:
@@ -104,6 +90,6 @@ def _check_database(uri: str) -> str | None:
 
 
 def _public(uri: str) -> str:
-    """An address without the password that may be in it."""
+    """An address without the name and password that may be in it."""
     parts = urlsplit(uri)
-    return uri.replace(f"{parts.username}:{parts.password}@", "") if parts.password else uri
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -1,0 +1,114 @@
+"""The commands. `python sweep.py` is `sweeps run`."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from sweeps.errors import ConfigError, Exit, PreflightError
+
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting, as in train.epochs=5.")
+]
+Tracking = Annotated[
+    str | None, typer.Option(help="Tracking address; else MLFLOW_TRACKING_URI, ./runs/NAME, sqlite:///mlflow.db.")
+]
+Name = Annotated[str, typer.Argument(help="Name of the sweep.")]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Hyperparameter sweeps for fine-tuning Transformers.",
+)
+
+
+@app.command()
+def run(
+    config: Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped example.")] = "quickstart",
+    name: Annotated[str | None, typer.Option(help="Name of the sweep; replaces the one in CONFIG.")] = None,
+    assignments: Assignments = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the sweep of this name.")] = False,  # noqa: FBT002
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, start nothing.")] = False,  # noqa: FBT002
+) -> None:
+    """Run a sweep: search, choose the best model, test it once."""
+    from sweeps.closing import closing, plan
+    from sweeps.config import load
+    from sweeps.folder import SweepFolder
+    from sweeps.preflight import preflight
+    from sweeps.run import run as run_sweep
+
+    console = Console()
+    loaded = load(config, name=name, assignments=assignments or ())
+    if dry_run:
+        preflight(loaded, SweepFolder(Path(loaded.storage.path) / loaded.name), resume=resume)
+        console.print(plan(loaded), highlight=False, soft_wrap=True)
+        return
+    finished = run_sweep(loaded, resume=resume, console=console)
+    console.print(closing(loaded, finished), highlight=False, soft_wrap=True)
+    raise typer.Exit(finished.exit)
+
+
+@app.command()
+def best(
+    name: Name,
+    tracking: Tracking = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for a program.")] = False,  # noqa: FBT002
+) -> None:
+    """Show the best configuration of a sweep, also while it runs."""
+    from sweeps.best import best as find_best
+    from sweeps.closing import summary
+
+    found = find_best(name, tracking=tracking)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=2))
+    else:
+        Console().print(summary(found), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def ui(
+    name: Annotated[str | None, typer.Argument(help="Name of a sweep, to open its trials.")] = None,
+    tracking: Tracking = None,
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
+) -> None:
+    """Serve the MLflow page on this machine until Ctrl+C."""
+    from sweeps.record.reader import locate
+    from sweeps.record.ui import serve
+
+    uri, _ = locate(name or "", tracking=tracking)
+    serve(uri, port, name=name)
+
+
+def main() -> None:
+    """The `sweeps` command."""
+    _guarded(app)
+
+
+def sweep() -> None:
+    """`python sweep.py`: `sweeps run` without the word."""
+    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    single.command()(run)
+    _guarded(single)
+
+
+def _guarded(command: Callable[[], Any]) -> None:
+    """Turns what a person did wrong into lines a person can use."""
+    from sweeps.best import NoBestError
+    from sweeps.record import RecordError
+
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    try:
+        command()
+    except ConfigError as error:
+        for problem in error.problems:
+            typer.echo(f"error: {problem}", err=True)
+        sys.exit(Exit.PREFLIGHT if isinstance(error, PreflightError) else Exit.CONFIG)
+    except (NoBestError, RecordError) as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(Exit.NONE_SUCCEEDED if isinstance(error, NoBestError) else Exit.PREFLIGHT)

@@ -1,0 +1,43 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweeps.contract import Scalar
+from sweeps.record.describe import decode, encode, new_params
+from sweeps.record.store import Run
+
+
+def run_with(params: dict[str, str], changed: str = "{}") -> Run:
+    return Run(
+        run_id="r",
+        experiment_id="1",
+        status="RUNNING",
+        started_ms=0,
+        tags={"sweep.changed": changed},
+        params=params,
+        metrics={},
+    )
+
+
+@given(st.one_of(st.text(), st.integers(), st.floats(allow_nan=False), st.booleans(), st.none()))
+def test_a_param_is_read_back_as_it_was(value: Scalar) -> None:
+    found = decode(encode(value))
+    assert (type(found), found) == (type(value), value)
+
+
+@pytest.mark.parametrize(("value", "text"), [("linear", "linear"), (1e-5, "1e-05"), (None, "null"), ("null", '"null"')])
+def test_params_can_be_read_by_people(value: Scalar, text: str) -> None:
+    assert encode(value) == text
+
+
+def test_new_params() -> None:
+    run = run_with({"a": "1", "b": "2"})
+    assert new_params(run, {"a": "1", "b": "2"}) == ({}, {})
+    assert new_params(run, {"a": "1", "c": "3"}) == ({"c": "3"}, {})
+    assert new_params(run, {"a": "9", "c": "3"}) == ({"c": "3"}, {"sweep.changed": '{"a": "9"}'})
+
+
+def test_a_param_that_changes_back() -> None:
+    run = run_with({"a": "1"}, changed='{"a": "9"}')
+    assert new_params(run, {"a": "9"}) == ({}, {})
+    assert new_params(run, {"a": "1"}) == ({}, {"sweep.changed": "{}"})

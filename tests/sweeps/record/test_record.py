@@ -1,0 +1,261 @@
+"""The record says what study and history say, however often and after whatever it is written."""
+
+import math
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sweeps.contract import Kind, Scalar, Trial
+from sweeps.record import RecordError, store
+from sweeps.selection import from_trials, rank
+from tests.sweeps.record.recorded import METRIC, PATIENCE_S, Sweep, ended, live_trial, measured, plain, sweep_config
+from trainer.report import Point
+
+
+def one_of_each(sweep: Sweep) -> list[Trial]:
+    kinds = list(Kind)
+    return [ended(measured(live_trial(number), sweep.history), kind, f"{kind}!") for number, kind in enumerate(kinds)]
+
+
+def test_every_outcome_ends_its_run(sweep: Sweep) -> None:
+    trials = one_of_each(sweep)
+    record = sweep.record()
+    for trial in trials:
+        record.trial_changed(trial)
+    assert record.flush(PATIENCE_S)
+    runs = sweep.runs()
+    assert {run.tags["sweep.outcome"]: run.status for run in runs.values()} == {
+        "completed": "FINISHED",
+        "pruned": "FINISHED",
+        "diverged": "FINISHED",
+        "out_of_memory": "FAILED",
+        "failed": "FAILED",
+        "lost": "FAILED",
+    }
+    first = runs["trial 0"]
+    assert first.run_id == record.run_id(0)
+    assert first.started_ms == trials[0].started_ms
+    parent = sweep.runs("sweep")["recorded"]
+    assert first.tags == {
+        "mlflow.parentRunId": parent.run_id,
+        "mlflow.runName": "trial 0",
+        "sweep.name": "recorded",
+        "sweep.id": "one",
+        "sweep.role": "trial",
+        "sweep.trial": "0",
+        "sweep.outcome": "completed",
+        "sweep.attempts": "1",
+        "sweep.reason": "completed!",
+        "sweep.checkpoint": "/checkpoints/0000-1",
+        "sweep.seed": "7",
+    }
+    assert first.params == {"learning_rate": "0.0001", "scheduler": "linear", "power": "unused"}
+    assert first.metrics["best_val_accuracy"] == trials[0].value
+    assert first.metrics["best_val_loss"] == trials[0].metrics["val_loss"]
+    assert first.metrics["train_seconds"] == 10.0
+    for key in ("train_loss", METRIC):
+        assert sweep.points(first, key) == sweep.expected(0, key) != []
+
+
+def test_a_live_trial_shows_its_curve_so_far(sweep: Sweep) -> None:
+    record = sweep.record()
+    record.trial_changed(live_trial(0))
+    assert record.flush(PATIENCE_S)
+    run = sweep.runs()["trial 0"]
+    assert (run.status, run.params, run.tags["sweep.outcome"]) == ("RUNNING", {}, "running")
+    for validations in (1, 2):
+        trial = measured(live_trial(0), sweep.history, validations=validations)
+        record.trial_changed(trial)
+        assert record.flush(PATIENCE_S)
+        run = sweep.runs()["trial 0"]
+        assert len(sweep.points(run, METRIC)) == validations
+    assert run.params["learning_rate"] == "0.0001"
+    assert not [key for key in run.metrics if key.startswith("best_")]
+
+
+def test_params_are_what_the_trainer_used(sweep: Sweep) -> None:
+    trial = measured(live_trial(0), sweep.history)
+    power: dict[str, Scalar] = {"scheduler": "polynomial", "power": 2.0}
+    asked = replace(trial, params={**trial.params, **power}, effective={"learning_rate": 3e-4, **power})
+    silent = replace(ended(live_trial(1), Kind.FAILED, "boom"), params={"learning_rate": 1e-3, "scheduler": "linear"})
+    record = sweep.record(ended(asked, Kind.COMPLETED), silent)
+    assert record.flush(PATIENCE_S)
+    runs = sweep.runs()
+    assert runs["trial 0"].params == {"learning_rate": "0.0003", "scheduler": "polynomial", "power": "2.0"}
+    assert runs["trial 1"].params == {"learning_rate": "0.001", "scheduler": "linear", "power": "unused"}
+
+
+def test_a_param_that_changes_is_told_by_a_tag(sweep: Sweep) -> None:
+    """MLflow's params cannot be changed; a second attempt can have to train otherwise than the first."""
+    trial = measured(live_trial(0), sweep.history)
+    record = sweep.record()
+    record.trial_changed(trial)
+    assert record.flush(PATIENCE_S)
+    record.trial_changed(ended(replace(trial, effective={**trial.effective, "learning_rate": 5e-5}), Kind.COMPLETED))
+    assert record.flush(PATIENCE_S)
+    assert sweep.runs()["trial 0"].params["learning_rate"] == "0.0001"
+    assert record.candidates()[0].params == {"learning_rate": 5e-5, "scheduler": "linear"}
+
+
+def test_values_that_are_not_finite(sweep: Sweep) -> None:
+    odd = (
+        Point(key="val_loss", step=1, value=math.inf, timestamp_ms=5),
+        Point(key="val_loss", step=2, value=math.nan, timestamp_ms=6),
+        Point(key="val_loss", step=3, value=0.25, timestamp_ms=7),
+    )
+    record = sweep.record(ended(measured(live_trial(0), sweep.history, extra=odd), Kind.DIVERGED, "nan"))
+    assert record.flush(PATIENCE_S)
+    assert sweep.points(sweep.runs()["trial 0"], "val_loss") == [(1, None, 5), (2, None, 6), (3, 0.25, 7)]
+
+
+def test_long_curves_arrive_whole(sweep: Sweep) -> None:
+    points = tuple(Point(key="train_loss", step=step, value=1.0 / step, timestamp_ms=step) for step in range(100, 2100))
+    record = sweep.record(ended(measured(live_trial(0), sweep.history, extra=points), Kind.COMPLETED))
+    assert record.flush(PATIENCE_S)
+    assert sweep.points(sweep.runs()["trial 0"], "train_loss") == sweep.expected(0, "train_loss")
+
+
+def test_the_same_runs_after_a_resume_and_nothing_twice(sweep: Sweep) -> None:
+    done = ended(measured(live_trial(0), sweep.history), Kind.COMPLETED)
+    alive = measured(live_trial(1), sweep.history, validations=1)
+    first = sweep.record(done)
+    first.trial_changed(alive)
+    assert first.flush(PATIENCE_S)
+    before = sweep.runs()
+
+    # The first driver was killed: it ended nothing. Another one finds what it left.
+    second = sweep.record(done, alive)
+    assert second.flush(PATIENCE_S)
+    assert plain(sweep.runs()["trial 0"]) == plain(before["trial 0"])
+    waiting = sweep.runs()["trial 1"]
+    assert (waiting.run_id, waiting.status, waiting.tags["sweep.outcome"]) == (second.run_id(1), "KILLED", "stopped")
+
+    second.trial_changed(replace(alive, attempt=2))
+    assert second.flush(PATIENCE_S)
+    assert sweep.runs()["trial 1"].status == "RUNNING"
+    final = ended(measured(live_trial(1, attempt=2), sweep.history, validations=3), Kind.COMPLETED)
+    second.trial_changed(final)
+    assert second.finish("finished", timeout_s=PATIENCE_S)
+
+    third = sweep.record(done, final)
+    assert third.finish("finished", timeout_s=PATIENCE_S)
+    after = sweep.runs()
+    assert {name: run.run_id for name, run in after.items()} == {name: run.run_id for name, run in before.items()}
+    assert len(sweep.runs("sweep")) == 1
+    for number in (0, 1):
+        for key in ("train_loss", METRIC):
+            assert sweep.points(after[f"trial {number}"], key) == sweep.expected(number, key)
+    assert after["trial 1"].tags["sweep.attempts"] == "2"
+
+
+@pytest.mark.parametrize(("how", "status"), [("finished", "FINISHED"), ("failed", "FAILED"), ("stopped", "KILLED")])
+def test_nothing_is_left_running(sweep: Sweep, how: str, status: str) -> None:
+    record = sweep.record(ended(measured(live_trial(0), sweep.history), Kind.COMPLETED))
+    record.trial_changed(live_trial(1))
+    assert record.finish(how, timeout_s=PATIENCE_S)  # type: ignore[arg-type]
+    assert {name: run.status for name, run in sweep.runs().items()} == {"trial 0": "FINISHED", "trial 1": "KILLED"}
+    assert sweep.runs("sweep")["recorded"].status == status
+    record.trial_changed(live_trial(2))
+    assert set(sweep.runs()) == {"trial 0", "trial 1"}
+
+
+def test_a_sweep_that_breaks_ends_its_record(sweep: Sweep) -> None:
+    record = sweep.record(live_trial(0))
+    with pytest.raises(ZeroDivisionError), record:
+        raise ZeroDivisionError
+    assert sweep.runs()["trial 0"].status == "KILLED"
+    assert sweep.runs("sweep")["recorded"].status == "FAILED"
+
+
+def test_what_the_sweep_came_to(sweep: Sweep, tmp_path: Path) -> None:
+    trials = one_of_each(sweep)
+    model = tmp_path / "model-folder"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    results = tmp_path / "test_results.txt"
+    results.write_text("test_accuracy 0.9")
+    record = sweep.record(*trials)
+    assert record.flush(PATIENCE_S)
+    winner = rank(record.candidates(), mode="max")[0]
+    files = [results, tmp_path / "never-written.html"]
+    assert record.finish(
+        "finished", winner=winner, test={"test_accuracy": 0.9}, files=files, model=model, timeout_s=PATIENCE_S
+    )
+    parent = sweep.runs("sweep")["recorded"]
+    assert parent.metrics == {
+        "test_accuracy": 0.9,
+        "best_val_accuracy": winner.value,
+        "best_val_loss": winner.metrics["val_loss"],
+    }
+    assert parent.tags["sweep.winner"] == str(winner.trial)
+    assert parent.tags["environment.python"] == "3.11"
+    assert parent.params["train.task"] == "sst2"
+    assert "tracking.uri" not in parent.params
+    artifacts = tmp_path / "mlartifacts" / parent.run_id / "artifacts"
+    kept = {str(path.relative_to(artifacts)) for path in artifacts.rglob("*") if path.is_file()}
+    assert kept == {"test_results.txt", "model/config.json"}
+
+
+def test_the_query_agrees_with_the_study(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_PAGE", 4)  # so that twelve runs need several pages
+    kinds = [Kind.COMPLETED, Kind.PRUNED, Kind.FAILED, Kind.COMPLETED]
+    trials = [ended(measured(live_trial(n), sweep.history, validations=n % 3 + 1), kinds[n % 4]) for n in range(12)]
+    record = sweep.record(*trials)
+    record.trial_changed(live_trial(12))
+    assert record.flush(PATIENCE_S)
+    candidates = sorted(record.candidates(), key=lambda each: each.trial)
+    assert candidates[12].outcome is None
+    recorded = [replace(each, run_id=None) for each in candidates]
+    assert recorded[:12] == from_trials(trials, METRIC)
+    for mode in ("min", "max"):
+        ranking = [each.trial for each in rank(recorded, mode=mode)]
+        assert ranking == [each.trial for each in rank(from_trials(trials, METRIC), mode=mode)]
+        assert len(ranking) == 9
+
+
+def test_an_extended_sweep_keeps_its_run(sweep: Sweep, tmp_path: Path) -> None:
+    assert sweep.record().finish("finished", timeout_s=PATIENCE_S)
+    sweep.config = sweep_config(tmp_path, trials=24)
+    record = sweep.record()
+    assert record.flush(PATIENCE_S)
+    (parent,) = sweep.runs("sweep").values()
+    assert parent.status == "RUNNING"
+    assert parent.params["budget.trials"] == "6"
+    assert parent.tags["sweep.changed"] == '{"budget.trials": "24"}'
+
+
+def test_an_outage_delays_and_loses_nothing(
+    sweep: Sweep, tmp_path: Path, migrated: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A database that is not there yet, as a server that is down, without the seconds one takes to start."""
+    nowhere = tmp_path / "later"
+    sweep.config = sweep_config(tmp_path, uri=f"sqlite:///{nowhere}/mlflow.db")
+    (tmp_path / "later").write_text("in the way: no database can be made below a file")
+    record = sweep.record()
+    started = time.monotonic()
+    for validations in (1, 2, 3):
+        record.trial_changed(measured(live_trial(0), sweep.history, validations=validations))
+    record.trial_changed(ended(measured(live_trial(0), sweep.history), Kind.COMPLETED))
+    assert time.monotonic() - started < 0.5
+    assert not record.flush(1.5)
+    with pytest.raises(RecordError, match="nothing is recorded yet"):
+        record.candidates()
+    assert len([message for message in caplog.messages if "is tried again" in message]) == 1
+    nowhere.unlink()
+    nowhere.mkdir()
+    shutil.copy(migrated, nowhere)
+    assert record.flush(PATIENCE_S)
+    run = sweep.runs()["trial 0"]
+    assert run.status == "FINISHED"
+    assert sweep.points(run, "train_loss") == sweep.expected(0, "train_loss")
+
+
+def test_the_page_opens_the_trials(sweep: Sweep) -> None:
+    record = sweep.record()
+    assert record.flush(PATIENCE_S)
+    page = record.page("http://127.0.0.1:5000/")
+    assert page.startswith("http://127.0.0.1:5000/#/experiments/1/runs?searchFilter=tags.%22sweep.role%22")
+    assert "orderByKey=metrics.%60best_val_accuracy%60&orderByAsc=false&compareRunsMode=CHART" in page

@@ -1,0 +1,106 @@
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from sweeps.contract import Kind, Trial
+from sweeps.history import History
+from sweeps.report import render
+from sweeps.report.render import duration
+from sweeps.selection import from_trials, rank
+from tests.sweeps.record.recorded import METRIC, ended, live_trial, measured, sweep_config
+
+VOID = {"meta", "link", "br", "img"}
+LOADS = {"src", "srcset", "data", "poster", "action"}
+
+
+class Page(HTMLParser):
+    """Checks that elements are closed in order and that nothing is loaded."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.said = ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag not in {"script", "link", "iframe", "img"}
+        for name, value in attrs:
+            assert name not in LOADS
+            assert not name.endswith("href") or (value or "").startswith("#")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.said += data
+
+
+@pytest.fixture
+def trials(tmp_path: Path) -> list[Trial]:
+    history = History(tmp_path)
+    kinds = list(Kind)
+    found = [ended(measured(live_trial(n), history), kind, f"{kind}!") for n, kind in enumerate(kinds)]
+    return [*found, ended(live_trial(6), Kind.FAILED, "<script>alert(1)</script>"), live_trial(7)]
+
+
+def test_a_whole_report(trials: list[Trial], tmp_path: Path) -> None:
+    winner = rank(from_trials(trials, METRIC), mode="max")[0]
+    text = render(
+        sweep_config(tmp_path, name="my-sweep"),
+        trials=trials,
+        winner=winner,
+        test={"test_accuracy": 0.625},
+        environment={"torch": "2.13.0"},
+        notes=["chosen by the study"],
+    )
+    page = Page(text)
+    assert "url(" not in text.replace("url(#", "")
+    assert "@import" not in text
+    for words in (
+        "The winner is trial 3",
+        "0.6800",
+        "0.6250",
+        "-0.0550 against the search",
+        "sweeps best my-sweep --json",
+        "chosen by the study",
+        "2.13.0",
+        "failed 2",
+        "running 1",
+        "<script>alert(1)</script>",
+    ):
+        assert words in page.said
+    assert text.count("<svg") == 2
+    assert "#0000a" not in text  # every stand-in for a color was replaced
+
+
+def test_the_same_data_gives_the_same_text(trials: list[Trial], tmp_path: Path) -> None:
+    config = sweep_config(tmp_path)
+    first, second = (render(config, trials=trials, winner=None, test={}, environment={}) for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_sweep_without_a_winner(tmp_path: Path, count: int) -> None:
+    trials = [ended(live_trial(number), Kind.FAILED, "no data") for number in range(count)]
+    page = Page(render(sweep_config(tmp_path), trials=trials, winner=None, test={}, environment={}))
+    assert "No trial could win" in page.said
+
+
+def test_the_spread_is_of_the_completed(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    done = [ended(measured(live_trial(n), history), Kind.COMPLETED) for n in range(2)]
+    pruned = ended(replace(measured(live_trial(2), history), values={3: 0.1}), Kind.PRUNED)
+    page = Page(render(sweep_config(tmp_path), trials=[*done, pruned], winner=None, test={}, environment={}))
+    assert "goes from 0.6500 (worst) to 0.6600 (best)" in page.said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.04, "0.0 s"), (59.9, "59.9 s"), (61, "1 min 01 s"), (7325, "2 h 02 min")]
+)
+def test_duration(seconds: float, said: str) -> None:
+    assert duration(seconds) == said

@@ -1,0 +1,144 @@
+"""Trains one model."""
+
+import gc
+from pathlib import Path
+
+import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer
+
+from trainer import resume
+from trainer.batching import collator
+from trainer.config import TrainConfig
+from trainer.curve import Diverged
+from trainer.document import ConfigError, Problem
+from trainer.job import prepare
+from trainer.loaders import Loaders
+from trainer.module import Module
+from trainer.process import interruptible, quiet, threads
+from trainer.report import Ending, FitResult, Reporter, keep_going
+from trainer.reporting import Outside, Reporting
+
+
+def fit(
+    config: TrainConfig,
+    *,
+    checkpoint_dir: Path,
+    resume_dir: Path | None = None,
+    resume_from: Path | None = None,
+    resume_interval_s: float = 60.0,
+    report: Reporter = keep_going,
+) -> FitResult:
+    """Trains one model, validates it `config.validations` times, and keeps its best weights.
+
+    On a CPU the same config gives the same losses to the last bit, also when the fit was interrupted and resumed. The test
+    split is never read. Can be called from any thread, and again and again in one process.
+
+    Args:
+        config: Everything that decides how the model is trained.
+        checkpoint_dir: Gets `validation-K`, the checkpoint of the best validation K. Older ones are removed.
+        resume_dir: Gets `validation-K`, the newest state to resume from; None saves none. What is left of it at the end is
+            the caller's to remove.
+        resume_from: A state that an earlier attempt saved; training goes on after its validation.
+        resume_interval_s: Least seconds between two states.
+        report: Called after each validation, in this thread. What it has heard of before is removed only once it has
+            returned CONTINUE. STOP ends the fit; what it raises passes through.
+
+    Returns:
+        How it ended. A loss that is not finite and too little memory are endings.
+
+    Raises:
+        ConfigError: The config cannot be trained by: its data, model, machine or number of validations.
+        CheckpointError: `resume_from` is damaged.
+    """
+    outside = Outside(
+        checkpoint_dir=checkpoint_dir, resume_dir=resume_dir, resume_interval_s=resume_interval_s, report=report
+    )
+    try:
+        with quiet(), threads(config.num_threads), interruptible():
+            return _fit(config, outside, resume.read(resume_from, config) if resume_from else None)
+    finally:
+        gc.collect()  # Lightning's trainer and module hold each other, and so the model
+        torch.cuda.empty_cache()
+
+
+def _fit(config: TrainConfig, outside: Outside, resumed: resume.Resumed | None) -> FitResult:
+    job = prepare(config)
+    done = 0
+    first_step = 0
+    if resumed:
+        resumed.restore_model(job.model)
+        done, first_step = resumed.progress.validation, resumed.progress.step
+    ahead = job.stretches[done:]
+    module = Module(job.model, config, num_steps=job.num_steps, first_step=first_step)
+    reporting = Reporting(
+        config,
+        tokenizer=job.tokenizer,
+        outside=outside,
+        resumed=resumed,
+        stretch_rows=[sum(map(len, stretch)) for stretch in ahead],
+    )
+    trainer = _trainer(config, reporting, epochs=len(ahead))
+    on_gpu = trainer.strategy.root_device.type == "cuda"
+    loaders = Loaders(
+        train=job.train,
+        validation=job.validation,
+        stretches=ahead,
+        collator=collator(job.model, job.tokenizer, on_gpu=on_gpu),
+        config=config,
+        pin=on_gpu,
+    )
+    ending, reason = _train(trainer, module, loaders) if ahead else (Ending.COMPLETED, "")
+    if reporting.stopped:
+        ending, reason = Ending.STOPPED, f"stopped after validation {reporting.progress.validation}"
+    return reporting.result(ending, reason, module)
+
+
+def _trainer(config: TrainConfig, reporting: Reporting, *, epochs: int) -> Trainer:
+    if config.devices > 1:
+        raise ConfigError([Problem(key="devices", message=f"one fit trains on one device, got {config.devices}")])
+    try:
+        return Trainer(
+            accelerator=config.accelerator,
+            devices=config.devices,
+            precision=config.precision,
+            max_epochs=epochs,
+            accumulate_grad_batches=config.accumulate,
+            gradient_clip_val=config.max_grad_norm,
+            reload_dataloaders_every_n_epochs=1,  # each stretch has batches of its own
+            num_sanity_val_steps=0,
+            callbacks=[reporting],
+            plugins=[LightningEnvironment()],  # not what it would guess from a cluster's variables
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+    except (MisconfigurationException, ValueError) as error:
+        raise ConfigError([Problem(key="accelerator", message=str(error))]) from None
+
+
+def _train(trainer: Trainer, module: Module, loaders: Loaders) -> tuple[Ending, str]:
+    try:
+        trainer.fit(module, datamodule=loaders)
+    except Diverged as error:
+        return Ending.DIVERGED, str(error)
+    except (RuntimeError, MemoryError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        return (
+            Ending.OUT_OF_MEMORY,
+            f"optimizer step {module.curve.step + 1}: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+        )
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # Lightning would exit the process
+            raise KeyboardInterrupt from None
+        raise
+    return Ending.COMPLETED, ""
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """The CPU's allocator raises a plain RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

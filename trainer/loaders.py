@@ -1,0 +1,61 @@
+"""Hands Lightning its batches: one stretch of the plan at a time."""
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader
+
+from trainer.batching import Batches, Collator, sorted_batches
+from trainer.config import TrainConfig
+from trainer.encoded import Encoded, Row
+
+
+class Loaders(LightningDataModule):
+    """The train batches of each stretch, and the validation batches.
+
+    Args:
+        train: Rows to train on.
+        validation: Rows to validate on.
+        stretches: Batches of `train` between two validations; Lightning sees each as an epoch.
+        collator: Makes tensors of them.
+        config: Sizes and worker counts.
+        pin: Whether batches go through pinned memory on their way to a GPU.
+    """
+
+    def __init__(
+        self,
+        *,
+        train: Encoded,
+        validation: Encoded,
+        stretches: list[Batches],
+        collator: Collator,
+        config: TrainConfig,
+        pin: bool,
+    ) -> None:
+        super().__init__()
+        self.stretches = stretches
+        self._train = train
+        self._validation = validation
+        self._collator = collator
+        self._num_workers = config.num_workers
+        self._eval_batches = sorted_batches(validation.lengths, config.eval_batch_size)
+        self._pin = pin
+
+    def train_dataloader(self) -> DataLoader[Row]:
+        """The stretch that is next."""
+        assert self.trainer is not None
+        return self._loader(self._train, self.stretches[self.trainer.current_epoch])
+
+    def val_dataloader(self) -> DataLoader[Row]:
+        """All validation rows."""
+        return self._loader(self._validation, self._eval_batches)
+
+    def _loader(self, rows: Encoded, batches: Batches) -> DataLoader[Row]:
+        return DataLoader(
+            rows,
+            batch_sampler=[batch.tolist() for batch in batches],
+            collate_fn=self._collator,
+            num_workers=self._num_workers,
+            pin_memory=self._pin,
+            # A loader draws a seed for its workers; from a generator of its own, so that it moves nobody else's.
+            generator=torch.Generator(),
+        )

@@ -1,0 +1,185 @@
+"""After each validation: keep the best weights, save a state to resume from, report, and obey the verdict."""
+
+import math
+import resource
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from transformers import PreTrainedTokenizerBase
+
+from trainer import resume
+from trainer.checkpoint import write_checkpoint
+from trainer.config import TrainConfig
+from trainer.curve import Diverged
+from trainer.module import Module
+from trainer.report import Ending, FitResult, Report, Reporter, Scalar, Verdict
+from trainer.seeds import seed_all
+from trainer.tasks import TASKS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """What a fit has to do with the world around it.
+
+    Attributes:
+        checkpoint_dir: Holds `validation-K`, the best weights so far.
+        resume_dir: Holds `validation-K`, the newest state; None saves none.
+        resume_interval_s: Least time between two states.
+        report: Hears of each validation and says whether to go on.
+    """
+
+    checkpoint_dir: Path
+    resume_dir: Path | None
+    resume_interval_s: float
+    report: Reporter
+
+
+class Reporting(Callback):
+    """Steers a fit at its validations and keeps its books. A stretch between two validations is Lightning's epoch.
+
+    Args:
+        config: What is trained.
+        tokenizer: Goes into each checkpoint.
+        outside: Where to write and whom to tell.
+        resumed: The state that this fit goes on from, if any.
+        stretch_rows: Rows in each stretch of this fit.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        *,
+        tokenizer: PreTrainedTokenizerBase,
+        outside: Outside,
+        resumed: resume.Resumed | None,
+        stretch_rows: list[int],
+    ) -> None:
+        self.progress = resumed.progress if resumed else resume.Progress()
+        self.stopped = False
+        self._config = config
+        self._tokenizer = tokenizer
+        self._outside = outside
+        self._resumed = resumed
+        self._stretch_rows = stretch_rows
+        self._superseded: list[str] = []
+        self._effective: dict[str, Scalar] = {}
+        self._started = 0.0
+        self._saved = time.monotonic()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """The optimizer is live: put it where it was, and read from it what it really uses."""
+        assert isinstance(pl_module, Module)
+        if self._resumed:
+            self._resumed.restore_trainer(trainer)
+        self._effective = pl_module.effective()
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Each stretch has a seed of its own, so that nothing that happened before can change its dropout."""
+        del trainer, pl_module
+        seed_all(self._config.seed, self.progress.validation + 1)
+        self._started = time.perf_counter()
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """The stretch is over once its losses have come from the device."""
+        assert isinstance(pl_module, Module)
+        pl_module.curve.read()
+        self.progress.seconds += time.perf_counter() - self._started
+        self.progress.num_rows += self._stretch_rows[trainer.current_epoch]
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """The validation is done, and everything follows from it. Raises Diverged if it is not finite."""
+        assert isinstance(pl_module, Module)
+        self.progress.validation += 1
+        self.progress.step = pl_module.curve.step
+        self._note(pl_module)
+        self._keep_if_best(pl_module)
+        self._save_if_due(trainer, pl_module)
+        if self._report(pl_module) == Verdict.STOP:
+            # Nothing is removed: who is told to stop may be an attempt that another one has taken over from.
+            self.stopped = trainer.should_stop = True
+        else:
+            self._remove_superseded()
+
+    def result(self, ending: Ending, reason: str, module: Module) -> FitResult:
+        """The outcome, with what was measured since the last report."""
+        return FitResult(
+            ending=ending,
+            reason=reason,
+            metrics=self.progress.metrics,
+            summary=self._summary(),
+            history=module.curve.take(),
+            effective=self._effective,
+            checkpoint=self.progress.checkpoint,
+        )
+
+    def _note(self, module: Module) -> None:
+        for name, value in module.val_metrics.items():
+            module.curve.add_point(name, self.progress.validation, value)
+        for name, value in module.val_metrics.items():
+            if not math.isfinite(value):
+                raise Diverged(
+                    f"{name} is {value} at validation {self.progress.validation}, optimizer step {self.progress.step}"
+                )
+
+    def _keep_if_best(self, module: Module) -> None:
+        progress, metrics, task = self.progress, module.val_metrics, TASKS[self._config.task]
+        if not task.better(metrics[task.metric], progress.best):
+            return
+        folder = self._outside.checkpoint_dir / f"validation-{progress.validation}"
+        write_checkpoint(folder, model=module.model, tokenizer=self._tokenizer, config=self._config, metrics=metrics)
+        if progress.checkpoint:
+            self._superseded.append(progress.checkpoint)
+        progress.best, progress.metrics, progress.checkpoint = metrics[task.metric], metrics, str(folder)
+
+    def _save_if_due(self, trainer: Trainer, module: Module) -> None:
+        outside, progress = self._outside, self.progress
+        if outside.resume_dir is None or time.monotonic() - self._saved < outside.resume_interval_s:
+            return
+        folder = outside.resume_dir / f"validation-{progress.validation}"
+        resume.save(folder, trainer, module.model, progress, self._config)
+        if progress.resume:
+            self._superseded.append(progress.resume)
+        progress.resume, progress.resume_checkpoint = str(folder), progress.checkpoint
+        self._saved = time.monotonic()
+
+    def _report(self, module: Module) -> Verdict:
+        return self._outside.report(
+            Report(
+                validation=self.progress.validation,
+                step=self.progress.step,
+                metrics=module.val_metrics,
+                summary=self._summary(),
+                history=module.curve.take(),
+                effective=self._effective,
+                checkpoint=self.progress.checkpoint,
+                resume=self.progress.resume,
+            )
+        )
+
+    def _remove_superseded(self) -> None:
+        """Removes old folders; but the best weights that the newest state knows stay until there is a newer state."""
+        spared = self.progress.resume_checkpoint
+        for folder in self._superseded:
+            if folder != spared:
+                shutil.rmtree(folder, ignore_errors=True)
+        self._superseded = [folder for folder in self._superseded if folder == spared]
+
+    def _summary(self) -> dict[str, float]:
+        seconds = self.progress.seconds
+        rate = self.progress.num_rows / seconds if seconds else 0.0
+        return {"train_seconds": seconds, "samples_per_second": rate, "peak_memory_mb": peak_memory_mb()}
+
+
+def peak_memory_mb() -> float:
+    """Most memory held so far, in MiB: on the GPU, by this fit; without one, by the whole process."""
+    if torch.cuda.is_available() and (held := torch.cuda.max_memory_allocated()):
+        return held / 2**20
+    unit = 1 if sys.platform == "darwin" else 2**10  # getrusage counts bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20

@@ -1,0 +1,94 @@
+"""What it takes to go on with a training run that was interrupted."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Trainer
+from transformers import PreTrainedModel
+
+from trainer.checkpoint import read_config, read_state, write_state
+from trainer.config import TrainConfig
+from trainer.document import ConfigError, Problem
+
+MACHINE_SETTINGS = {"accelerator", "devices", "eval_batch_size", "num_workers", "num_threads", "overwrite_cache"}
+"""Settings in which an attempt may differ from the one it resumes."""
+
+
+@dataclass
+class Progress:
+    """How far a training run has come, over all its attempts.
+
+    Attributes:
+        validation: Validations done.
+        step: Optimizer steps done.
+        num_rows: Rows trained on.
+        seconds: Time spent training, without validations.
+        best: Value of the task's metric at the best validation; None before the first.
+        metrics: `val_*` values of that validation.
+        checkpoint: Folder of its weights. May lie in the folder of an earlier attempt.
+        resume: Folder of the newest state to resume from.
+        resume_checkpoint: The best checkpoint that this state knows.
+    """
+
+    validation: int = 0
+    step: int = 0
+    num_rows: int = 0
+    seconds: float = 0.0
+    best: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    checkpoint: str | None = None
+    resume: str | None = None
+    resume_checkpoint: str | None = None
+
+
+@dataclass
+class Resumed:
+    """A state that was read, to be put into a model and a trainer. Each part is let go once it has been used."""
+
+    progress: Progress
+    _state: dict[str, Any]
+
+    def restore_model(self, model: PreTrainedModel) -> None:
+        """Sets the weights."""
+        model.load_state_dict(self._state.pop("model"))
+
+    def restore_trainer(self, trainer: Trainer) -> None:
+        """Sets optimizer, schedule and loss scaling, once the trainer has set them up."""
+        trainer.optimizers[0].load_state_dict(self._state.pop("optimizer"))
+        trainer.lr_scheduler_configs[0].scheduler.load_state_dict(self._state.pop("schedule"))
+        trainer.precision_plugin.load_state_dict(self._state.pop("precision"))
+
+
+def save(folder: Path, trainer: Trainer, model: PreTrainedModel, progress: Progress, config: TrainConfig) -> None:
+    """Writes the state at the end of a stretch.
+
+    No generator is part of it: each stretch seeds its own, and the batch plan is a function of the config.
+    """
+    state = {
+        "progress": asdict(progress),
+        "model": model.state_dict(),
+        "optimizer": trainer.optimizers[0].state_dict(),
+        "schedule": trainer.lr_scheduler_configs[0].scheduler.state_dict(),
+        "precision": trainer.precision_plugin.state_dict(),
+    }
+    write_state(folder, state, config)
+
+
+def read(folder: Path, config: TrainConfig) -> Resumed:
+    """Reads the state of an earlier attempt.
+
+    Raises:
+        CheckpointError: The folder is damaged.
+        ConfigError: It was trained by another config.
+    """
+    state = read_state(folder)
+    before, now = (other.model_dump(exclude=MACHINE_SETTINGS) for other in (read_config(folder), config))
+    if changed := [name for name in now if now[name] != before[name]]:
+        raise ConfigError(
+            Problem(where=str(folder), key=name, message=f"was {before[name]} when this was saved, is {now[name]} now")
+            for name in changed
+        )
+    progress = Progress(**state.pop("progress"))
+    progress.resume, progress.resume_checkpoint = str(folder), progress.checkpoint
+    return Resumed(progress, state)
