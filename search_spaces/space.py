@@ -1,5 +1,6 @@
 """A search space: named parameters, some of which exist only when others have a certain value."""
 
+import difflib
 import math
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -105,7 +106,8 @@ _PARAMETER: TypeAdapter[Float | Int | Choice] = TypeAdapter(Parameter)
 class Suggest(Protocol):
     """Draws a value for one parameter."""
 
-    def __call__(self, name: str, parameter: Float | Int | Choice) -> Value: ...
+    def __call__(self, name: str, parameter: Float | Int | Choice) -> Value:
+        """A value that `parameter` contains."""
 
 
 class Space(RootModel[dict[str, Parameter]]):
@@ -182,7 +184,7 @@ def problem(
     loc: tuple[str | int, ...], message: str, kind: str = "value_error", value: object = None
 ) -> InitErrorDetails:
     """One finding in pydantic's terms."""
-    custom = PydanticCustomError(kind, "{message}", {"message": message})  # type: ignore[arg-type]  # wants a literal
+    custom = PydanticCustomError(kind, "{message}", {"message": message})
     return InitErrorDetails(type=custom, loc=loc, input=value)
 
 
@@ -193,10 +195,7 @@ def _misfits(parameters: Mapping[str, Float | Int | Choice], names: list[str]) -
     for name, parameter in parameters.items():
         for parent, wanted in parameter.when.items():
             if parent not in names:
-                yield (
-                    (name, "when", parent),
-                    f"unknown parameter '{parent}'; known: {', '.join(other for other in names if other != name)}",
-                )
+                yield (name, "when", parent), _unknown(parent, [other for other in names if other != name])
             elif parent in parameters:
                 for value in _listed(wanted):
                     if not parameters[parent].contains(value):
@@ -205,6 +204,13 @@ def _misfits(parameters: Mapping[str, Float | Int | Choice], names: list[str]) -
         TopologicalSorter({name: list(parameter.when) for name, parameter in parameters.items()}).prepare()
     except CycleError as error:
         yield (error.args[1][0], "when"), f"conditions in a circle: {' -> '.join(error.args[1])}"
+
+
+def _unknown(parent: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(parent, known, n=1)
+    return f"unknown parameter '{parent}'; known: {', '.join(known)}" + (
+        f"; did you mean '{close[0]}'?" if close else ""
+    )
 
 
 def _check_range(low: float, high: float, *, log: bool, step: float | None) -> None:

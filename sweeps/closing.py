@@ -44,15 +44,14 @@ def closing(config: SweepConfig, finished: Finished) -> str:
 
 def plan(config: SweepConfig) -> str:
     """What a sweep would do."""
-    names = ", ".join(config.space.root)
+    search, train = config.search, config.train
     return "\n".join(
         [
             f"{config.name}: everything is there; nothing was started",
-            f"search:  {config.budget.trials} trials by {config.search.sampler}, pruned by {config.search.pruner}, "
-            f"for {config.mode} {config.metric}",
-            f"space:   {names}",
-            f"train:   {config.train.task}, {config.train.model}, {config.train.epochs} epochs, "
-            f"{config.train.validations} validations",
+            f"search:  {config.budget.trials} trials, sampler {search.sampler}, pruner {search.pruner}",
+            f"metric:  {config.metric}, {config.mode}",
+            f"space:   {', '.join(config.space.root)}",
+            f"train:   {train.task}, {train.model}, {train.epochs} epochs, {train.validations} validations",
             f"record:  {config.tracking.uri}, experiment {config.experiment}",
             f"files:   {config.storage.path}/{config.name}",
         ]

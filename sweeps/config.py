@@ -33,8 +33,10 @@ EXAMPLES: dict[str, Path] = {path.stem: path for path in sorted(Path(__file__).p
 """Name of each shipped example -> its file."""
 
 NOT_SEARCHED = frozenset(
-    "task data splits split_seed validation_ratio max_validation_rows max_test_rows overwrite_cache validations seed "
-    "accelerator devices num_workers num_threads".split()
+    {
+        *("task", "data", "splits", "split_seed", "validation_ratio", "max_validation_rows", "max_test_rows"),
+        *("validations", "seed", "overwrite_cache", "accelerator", "devices", "num_workers", "num_threads"),
+    }
 )
 """Settings that must be the same in every trial, or trials could not be compared."""
 
@@ -59,7 +61,7 @@ class SearchConfig(_Section):
     @classmethod
     def _known(cls, value: str, info: ValidationInfo) -> str:
         name = str(info.field_name)
-        known: dict[str, Any] = {"sampler": SAMPLERS, "pruner": PRUNERS}[name]
+        known = sorted({"sampler": SAMPLERS.keys(), "pruner": PRUNERS.keys()}[name])
         if value not in known:
             raise ValueError(unknown(name, value, known))
         return value
@@ -134,12 +136,12 @@ class SweepConfig(_Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     train: TrainConfig
     space: Space
-    search: SearchConfig = SearchConfig()
-    budget: BudgetConfig = BudgetConfig()
-    resources: ResourcesConfig = ResourcesConfig()
-    tracking: TrackingConfig = TrackingConfig()
-    storage: StorageConfig = StorageConfig()
-    keep: KeepConfig = KeepConfig()
+    search: SearchConfig = Field(default_factory=SearchConfig)
+    budget: BudgetConfig = Field(default_factory=BudgetConfig)
+    resources: ResourcesConfig = Field(default_factory=ResourcesConfig)
+    tracking: TrackingConfig = Field(default_factory=TrackingConfig)
+    storage: StorageConfig = Field(default_factory=StorageConfig)
+    keep: KeepConfig = Field(default_factory=KeepConfig)
 
     @field_validator("space", mode="wrap")
     @classmethod

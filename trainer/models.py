@@ -44,7 +44,7 @@ def model_folder(config: "TrainConfig") -> Path:
     if config.model == "builtin:tiny-bert":
         return tiny_bert(config.split_seed)
     folder = Path(config.model) if Path(config.model).is_absolute() else _fetch(config.model)
-    if problems := folder_problems(folder):
+    if problems := folder_problems(folder) or _length_problems(folder, config):
         raise ConfigError(problems)
     return folder
 
@@ -54,12 +54,12 @@ def model_problems(config: "TrainConfig") -> list[Problem]:
     if config.model.startswith("builtin:"):
         return []
     if Path(config.model).is_absolute():
-        return folder_problems(Path(config.model))
+        folder = Path(config.model)
+        return folder_problems(folder) or _length_problems(folder, config)
     try:
-        _fetch(config.model, only="config.json")
+        return _length_problems(_fetch(config.model, only="config.json"), config)
     except ConfigError as error:
         return error.problems
-    return []
 
 
 def folder_problems(folder: Path) -> list[Problem]:
@@ -82,6 +82,15 @@ def folder_problems(folder: Path) -> list[Problem]:
     if not any((folder / name).is_file() for name in TOKENIZERS):
         found.append(f"has no tokenizer (one of {', '.join(TOKENIZERS)})")
     return [Problem(where=str(folder), message=message) for message in found]
+
+
+def _length_problems(folder: Path, config: "TrainConfig") -> list[Problem]:
+    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    positions = settings.get("max_position_embeddings")
+    if not isinstance(positions, int) or positions < 0 or config.max_length_tokens <= positions:
+        return []
+    message = f"{config.max_length_tokens} tokens are more than the {positions} positions of the model in {folder}"
+    return [Problem(key="max_length_tokens", message=message)]
 
 
 def tokenizer_fingerprint(folder: Path) -> str:

@@ -23,6 +23,7 @@ from sweeps.contract import Asker, Kind, Outcome, TrialFunction, TrialSpec, Turn
 from sweeps.launchers.ray_worker import OUTCOME, REPORT, SPEC, on_worker
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 _DRIVER_ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no CSV, JSON and TensorBoard files beside our own record
@@ -89,14 +90,16 @@ class RayTune:
 
     def call(self, function: Callable[[], T]) -> T:
         """Runs a function on any node that has room for a trial."""
-        task = ray.remote(_call).options(num_cpus=self._resources.cpus, num_gpus=self._resources.gpus, max_retries=0)
+        task: Any = ray.remote(_call).options(
+            num_cpus=self._resources.cpus, num_gpus=self._resources.gpus, max_retries=0
+        )
         result: T = ray.get(task.remote(function))
         return result
 
     def on_every_node(self, function: Callable[[], T]) -> dict[str, T]:
         """Runs a function once on each living node, side by side."""
-        task = ray.remote(_call)
-        nodes = [node for node in ray.nodes() if node["Alive"]]
+        task: Any = ray.remote(_call)
+        nodes = _living_nodes()
         pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
         results = ray.get(
             [task.options(num_cpus=0, max_retries=0, scheduling_strategy=each).remote(function) for each in pinned]
@@ -107,12 +110,16 @@ class RayTune:
         """Room on the living nodes, or what the configuration fixes."""
         if self._resources.concurrent != "auto":
             return self._resources.concurrent
-        rooms = [self._room(node["Resources"]) for node in ray.nodes() if node["Alive"]]
+        rooms = [self._room(node["Resources"]) for node in _living_nodes()]
         return max(1, sum(rooms))
 
     def _room(self, resources: dict[str, float]) -> int:
         asked = {"CPU": self._resources.cpus, "GPU": self._resources.gpus}
         return min(int(resources.get(kind, 0) / amount) for kind, amount in asked.items() if amount > 0)
+
+
+def _living_nodes() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
 
 
 def _call(function: Callable[[], T]) -> T:
@@ -143,7 +150,7 @@ class _Adapter:
             return Turn.DONE
         if len(self._specs) >= self._slots():
             return Turn.WAIT
-        spec = self._guarded(self._study.ask, otherwise=Turn.DONE)
+        spec: TrialSpec | Turn = self._guarded(self._study.ask, otherwise=Turn.DONE)
         if isinstance(spec, TrialSpec):
             self._specs[trial_id] = spec
         return spec
@@ -171,7 +178,7 @@ class _Adapter:
             lambda: self._study.finish(spec.number, spec.attempt, Outcome(kind=kind, reason=reason)), otherwise=None
         )
 
-    def _guarded(self, verb: Callable[[], T], *, otherwise: T) -> T:
+    def _guarded(self, verb: Callable[[], T], *, otherwise: U) -> T | U:
         try:
             return verb()
         except BaseException as error:  # noqa: BLE001 - a hook that raises would kill Tune without cleaning up
@@ -193,21 +200,24 @@ class _StudySearcher(Searcher):
         return {SPEC: spec} if isinstance(spec, TrialSpec) else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: FBT001, FBT002
+        del result
         if not error:
             self._adapter.ended(trial_id, None)
 
     def save(self, checkpoint_path: str) -> None:
         """Keeps nothing: the study is the truth."""
+        del checkpoint_path
 
     def restore(self, checkpoint_path: str) -> None:
         """Never called: nothing is restored from Tune."""
+        del checkpoint_path
 
 
 class _StudyScheduler(FIFOScheduler):
     """Tune's question whether a trial goes on, put to the study."""
 
     def __init__(self, adapter: _Adapter) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._adapter = adapter
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:

@@ -44,6 +44,7 @@ class Mirror:
         self._store: Store | None = None
         self._children: dict[int, Run] = {}
         self._sent: dict[int, int] = {}
+        self._ended = False
         self.parent: Run | None = None
 
     def connect(self) -> None:
@@ -63,7 +64,7 @@ class Mirror:
         self.parent = self._update(
             store, self.parent, params=describe.sweep_params(self._config), tags=self._parent_tags()
         )
-        if self.parent.status != "RUNNING":
+        if self.parent.status != "RUNNING" and not self._ended:
             store.set_status(self.parent.run_id, "RUNNING")
             self.parent = replace(self.parent, status="RUNNING")
         self._store = store
@@ -119,11 +120,13 @@ class Mirror:
         if ending.model is not None:
             store.upload(self.parent.run_id, ending.model, to="model")
         moment = describe.now_ms()
-        points = [Point(key=key, step=0, value=value, timestamp_ms=moment) for key, value in ending.metrics.items()]
+        new = {key: value for key, value in ending.metrics.items() if self.parent.metrics.get(key) != value}
+        points = [Point(key=key, step=0, value=value, timestamp_ms=moment) for key, value in new.items()]
         winner = {} if ending.winner is None else {tags.WINNER: str(ending.winner)}
         self.parent = self._update(store, self.parent, tags=winner, points=points)
         store.set_status(self.parent.run_id, ending.status)
         self.parent = replace(self.parent, status=ending.status)
+        self._ended = True
 
     def _begin(self, store: Store, experiment_id: str) -> Run:
         """Makes the run of the sweep; the tags by which it is found again are there from its first moment."""

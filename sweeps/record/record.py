@@ -48,6 +48,7 @@ class Record:
         # All below is shared with the writer and touched only with `_changed` in hand.
         self._waiting: dict[int, Trial] = {}
         self._alive: set[int] = set()
+        self._refused: set[int] = set()
         self._ending: Ending | None = None
         self._in_hand: Trial | Ending | None = None
         self._connected = False
@@ -146,6 +147,7 @@ class Record:
         )
         with self._changed:
             self._ending = ending
+            self._alive.clear()
             done = self._wait_until_idle(timeout_s)
             self._closed = True
             self._changed.notify_all()
@@ -156,12 +158,14 @@ class Record:
     def _write(self) -> None:
         wait_s = _FIRST_WAIT_S
         while self._take():
+            connected = False
             try:
                 self._mirror.connect()
+                connected = True
                 self._show()
             except Exception as error:  # noqa: BLE001 - whatever it is, the sweep goes on and the record comes later
                 self._mirror.disconnect()
-                self._put_back(error)
+                self._put_back(error, refused=connected)
                 self._pause(wait_s)
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
             else:
@@ -172,10 +176,10 @@ class Record:
         """Waits for something to do and takes it in hand; False when the record is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or not self._is_idle())
-            if self._waiting:
-                self._in_hand = self._waiting.pop(next(iter(self._waiting)))
-            else:
-                self._in_hand = self._ending
+            number = next((number for number in self._waiting if number not in self._refused), None)
+            if number is None and self._ending is None:
+                number = next(iter(self._waiting), None)
+            self._in_hand = self._ending if number is None else self._waiting.pop(number)
             return not self._closed
 
     def _show(self) -> None:
@@ -186,7 +190,9 @@ class Record:
 
     def _put_down(self) -> None:
         with self._changed:
-            if self._in_hand is self._ending:
+            if isinstance(self._in_hand, Trial):
+                self._refused.discard(self._in_hand.number)
+            elif self._in_hand is self._ending:
                 self._ending = None
             self._in_hand = None
             self._connected = True
@@ -195,8 +201,11 @@ class Record:
                 _log.info("the record has caught up")
             self._changed.notify_all()
 
-    def _put_back(self, error: Exception) -> None:
-        """Lets what could not be written wait again, behind the others, unless there is something newer of it."""
+    def _put_back(self, error: Exception, *, refused: bool) -> None:
+        """Lets what could not be written wait again, behind the others, unless there is something newer of it.
+
+        What MLflow refused, though it could be reached, must not keep the sweep from being ended either.
+        """
         said = f"{type(error).__name__}: {error}"
         if said not in self._said:
             self._said.add(said)
@@ -204,6 +213,8 @@ class Record:
         with self._changed:
             if isinstance(self._in_hand, Trial):
                 self._waiting.setdefault(self._in_hand.number, self._in_hand)
+                if refused:
+                    self._refused.add(self._in_hand.number)
             self._in_hand = None
             self._connected = False
 

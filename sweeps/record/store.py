@@ -24,6 +24,8 @@ _SETTINGS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
+"""So that MLflow opens it as training runs and not as conversations."""
 _METRICS_PER_REQUEST = 800
 """MLflow takes 1000 entries in one request, params and tags among them."""
 _PAGE = 1000
@@ -81,7 +83,8 @@ class Store:
         with _errors():
             found = self._client.get_experiment_by_name(name)
             if found is None:
-                return str(self._client.create_experiment(name, artifact_location=_artifacts_beside(self.uri)))
+                beside = _artifacts_beside(self.uri)
+                return str(self._client.create_experiment(name, artifact_location=beside, tags=_EXPERIMENT))
             if found.lifecycle_stage == "deleted":
                 self._client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)

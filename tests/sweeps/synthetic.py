@@ -40,7 +40,7 @@ def sweep_config(path: Path, **sections: Any) -> SweepConfig:
         "tracking": {"uri": f"sqlite:///{path}/mlflow.db"},
     }
     for name, section in sections.items():
-        config[name] = {**config[name], **section} if isinstance(section, dict) and name != "space" else section
+        config[name] = {**config.get(name, {}), **section} if isinstance(section, dict) and name != "space" else section
     return SweepConfig.model_validate(config)
 
 

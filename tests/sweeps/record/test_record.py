@@ -198,6 +198,10 @@ def test_what_the_sweep_came_to(sweep: Sweep, tmp_path: Path) -> None:
     kept = {str(path.relative_to(artifacts)) for path in artifacts.rglob("*") if path.is_file()}
     assert kept == {"test_results.txt", "model/config.json"}
 
+    again = sweep.record(*trials)
+    assert again.finish("finished", winner=winner, test={"test_accuracy": 0.9}, timeout_s=PATIENCE_S)
+    assert len(sweep.points(parent, "test_accuracy")) == 1
+
 
 def test_the_query_agrees_with_the_study(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_PAGE", 4)  # so that twelve runs need several pages
@@ -251,6 +255,18 @@ def test_an_outage_delays_and_loses_nothing(
     run = sweep.runs()["trial 0"]
     assert run.status == "FINISHED"
     assert sweep.points(run, "train_loss") == sweep.expected(0, "train_loss")
+
+
+def test_what_mlflow_refuses_holds_up_nothing_else(sweep: Sweep) -> None:
+    odd = (Point(key="val_loss?", step=1, value=0.5, timestamp_ms=5),)
+    good = ended(measured(live_trial(1), sweep.history), Kind.COMPLETED)
+    record = sweep.record()
+    for trial in (measured(live_trial(0), sweep.history, extra=odd), good):
+        record.trial_changed(trial)
+    assert not record.flush(1.5)
+    assert not record.finish("finished", timeout_s=3.0)
+    assert {name: run.status for name, run in sweep.runs().items()} == {"trial 0": "KILLED", "trial 1": "FINISHED"}
+    assert sweep.runs("sweep")["recorded"].status == "FINISHED"
 
 
 def test_the_page_opens_the_trials(sweep: Sweep) -> None:

@@ -1,0 +1,175 @@
+"""Reading a sweep: what is taken, and how what is wrong is said."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from search_spaces import SHIPPED
+from sweeps.config import EXAMPLES, dump, load
+from trainer.document import ConfigError
+
+GOOD = """\
+name: mine
+train:
+  task: classification
+  model: builtin:tiny-bert
+  data: builtin:docstrings
+space:
+  learning_rate: {type: float, low: 1e-5, high: 1e-3, log: true}
+"""
+
+BAD = """\
+name: mine
+train:
+  task: sst3
+  model: builtin:tiny-bert
+  data: builtin:docstrings
+  optimizr: adamw
+  optimizer: adamv
+  learning_rate: fast
+  epochs: 0
+space:
+  learning_rate: {type: float, low: 1e-3, high: 1e-5, log: true}
+  weight_decay: {type: float, low: 0, high: 0.1, log: true}
+  optimizer: {type: choice, choices: []}
+  power: {type: float, low: 0.5, high: 3, when: {schedler: polynomial}}
+  warmup: {type: float, low: 0.5, high: 3}
+  warmup_ratio: {type: float, low: 0.5, high: 3}
+  scheduler: {type: choice, choices: [linear, cosin]}
+  seed: {type: int, low: 0, high: 3}
+search: {sampler: tpee, pruner: ash}
+tracking: {uri: "sqlite://mlflow.db"}
+resources: {launcher: ray}
+budgt: {trials: 8}
+"""
+
+SAID = [
+    (3, "train.task", "unknown task 'sst3'", "did you mean 'sst2'?"),
+    (6, "train.optimizr", "unknown key", "did you mean 'optimizer'?"),
+    (7, "train.optimizer", "unknown optimizer 'adamv'", "did you mean 'adamw'?"),
+    (8, "train.learning_rate", "valid number", "'fast'"),
+    (9, "train.epochs", "greater than or equal to 1", "got 0"),
+    (11, "space.learning_rate", "low 0.001 is above high 1e-05", ""),
+    (12, "space.weight_decay", "must be above 0", ""),
+    (13, "space.optimizer.choices", "at least 1 item", ""),
+    (14, "space.power.when.schedler", "unknown parameter 'schedler'", "did you mean 'scheduler'?"),
+    (15, "space.warmup", "knows no setting of this name", "did you mean 'warmup_ratio'?"),
+    (16, "space.warmup_ratio", "less than", "got 3.0"),
+    (17, "space.scheduler", "unknown scheduler 'cosin'", "did you mean 'cosine'?"),
+    (18, "space.seed", "must be the same in every trial", ""),
+    (19, "search.sampler", "unknown sampler 'tpee'", "did you mean 'tpe'?"),
+    (19, "search.pruner", "unknown pruner 'ash'", "did you mean 'asha'?"),
+    (20, "tracking.uri", "sqlite:///FILE.db", ""),
+    (21, "resources.launcher", "unknown launcher 'ray'", ""),
+    (22, "budgt", "unknown key", "did you mean 'budget'?"),
+]
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "sweep.yaml"
+    path.write_text(text)
+    return path
+
+
+def problems(source: str | Path, *assignments: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(source, assignments=assignments)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_everything_wrong_is_said_at_once_with_its_place(tmp_path: Path) -> None:
+    path = write(tmp_path, BAD)
+    found = problems(path)
+    for line, key, rule, hint in SAID:
+        [said] = [each for each in found if each.startswith(f"{path}:{line}: {key}: ")]
+        assert rule in said
+        assert hint in said
+    assert len(found) == len(SAID)
+
+
+def test_paths_are_absolute_and_defaults_are_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = load(write(tmp_path, GOOD))
+    assert config.storage.path == str(tmp_path / "runs")
+    assert config.tracking.uri == f"sqlite:///{tmp_path}/mlflow.db"
+    assert (config.metric, config.mode, config.experiment) == ("val_accuracy", "max", "mine")
+
+
+def test_flags_override_and_are_named_when_they_are_wrong(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    config = load(path, name="other", assignments=["train.epochs=7", "train.learning_rate=1e-4", "search.pruner=none"])
+    assert (config.name, config.train.epochs, config.train.learning_rate) == ("other", 7, 1e-4)
+    assert problems(path, "train.epochs=0") == [
+        "--set train.epochs=0: train.epochs: input should be greater than or equal to 1, got 0"
+    ]
+    assert "section.key=value" in problems(path, "train.epochs")[0]
+
+
+def test_what_was_written_down_is_read_as_the_same(tmp_path: Path) -> None:
+    config = load("quickstart")
+    assert load(write(tmp_path, dump(config))) == config
+
+
+def test_a_space_file_of_ones_own_is_pointed_into(tmp_path: Path) -> None:
+    (tmp_path / "wide.yaml").write_text("# mine\nlerning_rate: {type: float, low: 1e-5, high: 1e-3}\n")
+    path = write(tmp_path, GOOD.split("space:", maxsplit=1)[0] + f"space: {tmp_path}/wide.yaml\n")
+    [said] = problems(path)
+    assert said.startswith(f"{tmp_path}/wide.yaml:2: space.lerning_rate: ")
+    assert "did you mean 'learning_rate'?" in said
+
+
+def test_a_space_that_does_not_exist(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.split("space:", maxsplit=1)[0] + "space: finetun\n")
+    [said] = problems(path, "train.epochs=1")
+    assert "did you mean 'finetune'?" in said
+    assert f"{path}:6" in said
+
+
+@pytest.mark.parametrize("name", ["../x", "a b", "", ".hidden", "x" * 65, "\x1b[31mred"])
+def test_names_that_would_be_bad_folders_are_refused(name: str) -> None:
+    assert any("name" in each for each in problems("quickstart", f"name={name!r}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: [1\n", "not valid YAML"),
+        ("name: a\nname: b\n", "duplicate key"),
+        ("- 1\n", "must be a mapping"),
+        ("name: !!python/object/apply:os.getcwd []\n", "valid string"),
+    ],
+)
+def test_what_is_not_yaml_is_said_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+    path = write(tmp_path, text)
+    found = problems(path)
+    assert any(said in each for each in found), found
+    assert found[0].startswith(f"{path}:")
+
+
+def test_an_unknown_example_names_the_known_ones() -> None:
+    [said] = problems("quickstrat")
+    assert "did you mean 'quickstart'?" in said
+
+
+def test_what_is_shipped() -> None:
+    assert sorted(EXAMPLES) == ["cola", "mrpc", "quickstart", "sst2", "stsb"]
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_each_example_is_valid(name: str) -> None:
+    assert load(name).name == name
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_each_shipped_space_fits_the_trainer(name: str) -> None:
+    assert len(load("quickstart", assignments=[f"space={name}"]).space) > 0
+
+
+def test_reading_a_config_is_quick_as_it_loads_no_heavy_vendor() -> None:
+    heavy = "torch ray mlflow lightning transformers datasets sklearn scipy pandas"
+    code = f"import sys, sweeps.config; print([m for m in {heavy.split()} if m in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    assert said.stdout.strip() == "[]"

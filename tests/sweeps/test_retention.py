@@ -1,0 +1,68 @@
+"""Which folders go, and which never do."""
+
+from pathlib import Path
+
+from sweeps.contract import Kind, Trial
+from sweeps.folder import SweepFolder
+from sweeps.retention import Retention
+from tests.sweeps.synthetic import METRIC, sweep_config
+
+
+def trial(folder: SweepFolder, number: int, value: float, outcome: Kind | None, *, attempt: int = 1) -> Trial:
+    checkpoint = folder.checkpoints(number, attempt) / "validation-1"
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    (folder.resume(number, attempt) / "validation-1").mkdir(parents=True, exist_ok=True)
+    return Trial(
+        number=number,
+        attempt=attempt,
+        params={},
+        seed=0,
+        outcome=outcome,
+        values={1: value},
+        best_validation=1,
+        metrics={METRIC: value},
+        checkpoint=str(checkpoint),
+    )
+
+
+def left(folder: SweepFolder, name: str) -> list[str]:
+    return sorted(path.name for path in (folder.path / name).iterdir())
+
+
+def test_the_best_stay_and_the_rest_goes_at_once(tmp_path: Path) -> None:
+    config = sweep_config(tmp_path, keep={"top_k": 2})
+    folder = SweepFolder(tmp_path)
+    retention = Retention(config, folder, [])
+    for number, value in enumerate([0.5, 0.9, 0.7, 0.8]):
+        retention.trial_changed(trial(folder, number, value, Kind.COMPLETED))
+    assert left(folder, "checkpoints") == ["0001-1", "0003-1"]
+    assert left(folder, "resume") == []
+
+
+def test_what_lives_is_never_touched(tmp_path: Path) -> None:
+    config = sweep_config(tmp_path, keep={"top_k": 1})
+    folder = SweepFolder(tmp_path)
+    retention = Retention(config, folder, [])
+    retention.trial_changed(trial(folder, 0, 0.1, None))
+    retention.trial_changed(trial(folder, 1, 0.9, Kind.COMPLETED))
+    retention.trial_changed(trial(folder, 2, 0.5, Kind.PRUNED))
+    assert left(folder, "checkpoints") == ["0000-1", "0001-1"]
+    assert left(folder, "resume") == ["0000-1"]
+
+
+def test_the_best_weights_of_an_earlier_attempt_stay(tmp_path: Path) -> None:
+    config = sweep_config(tmp_path, keep={"top_k": 1})
+    folder = SweepFolder(tmp_path)
+    first = trial(folder, 0, 0.9, None, attempt=1)
+    second = trial(folder, 0, 0.9, Kind.COMPLETED, attempt=2)
+    ended = Trial(**{**vars(second), "checkpoint": first.checkpoint})
+    Retention(config, folder, [ended])
+    assert left(folder, "checkpoints") == ["0000-1"]
+
+
+def test_it_cleans_up_what_a_dead_driver_left(tmp_path: Path) -> None:
+    config = sweep_config(tmp_path, keep={"top_k": 1})
+    folder = SweepFolder(tmp_path)
+    trials = [trial(folder, number, 0.1 * number, Kind.COMPLETED) for number in range(4)]
+    Retention(config, folder, trials)
+    assert left(folder, "checkpoints") == ["0003-1"]

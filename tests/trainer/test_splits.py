@@ -1,0 +1,55 @@
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from trainer.config import TrainConfig
+from trainer.splits import choose, part_of
+
+GLUE = ("train", "dev")
+WHOLE = ("train", "validation", "test")
+
+
+def rows(split: str, num_rows: int, config: TrainConfig, parts: tuple[str, ...] = GLUE) -> list[int]:
+    return choose(split, num_rows, parts, config).tolist()  # type: ignore[arg-type, no-any-return]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(num_rows=st.integers(1, 500), seed=st.integers(0, 99), ratio=st.floats(0.01, 0.99))
+def test_what_is_held_out_is_not_trained_on(
+    make_config: Callable[..., TrainConfig], num_rows: int, seed: int, ratio: float
+) -> None:
+    config = make_config(split_seed=seed, validation_ratio=ratio)
+    train, validation = rows("train", num_rows, config), rows("validation", num_rows, config)
+    assert sorted(train + validation) == list(range(num_rows))
+    assert len(validation) == round(num_rows * ratio)
+
+
+def test_dev_is_the_test_or_both(make_config: Callable[..., TrainConfig]) -> None:
+    held_out, official = make_config(), make_config(splits="official")
+    assert [part_of(split, GLUE, held_out) for split in ("train", "validation", "test")] == ["train", "train", "dev"]
+    assert [part_of(split, GLUE, official) for split in ("train", "validation", "test")] == ["train", "dev", "dev"]
+    assert rows("train", 50, official) == list(range(50))
+    assert rows("test", 50, held_out) == list(range(50))
+    assert rows("validation", 50, official) == rows("test", 50, official) == list(range(50))
+
+
+@pytest.mark.parametrize("splits", ["held_out", "official"])
+def test_published_splits_are_used_as_such(make_config: Callable[..., TrainConfig], splits: str) -> None:
+    config = make_config(splits=splits)
+    for split in ("train", "validation", "test"):
+        assert part_of(split, WHOLE, config) == split  # type: ignore[arg-type]
+        assert rows(split, 50, config, WHOLE) == list(range(50))
+
+
+def test_caps_take_a_seeded_sample_that_only_grows(make_config: Callable[..., TrainConfig]) -> None:
+    few, more = (rows("train", 400, make_config(max_train_rows=cap)) for cap in (50, 100))
+    assert len(few) == 50
+    assert set(few) < set(more)
+    assert few == sorted(few) != list(range(50))
+    assert few == rows("train", 400, make_config(max_train_rows=50))
+    assert few != rows("train", 400, make_config(max_train_rows=50, split_seed=1))
+    assert len(rows("validation", 400, make_config(max_validation_rows=7))) == 7
+    assert len(rows("train", 400, make_config(max_validation_rows=7))) == 393
+    assert len(rows("test", 400, make_config(max_test_rows=9))) == 9
