@@ -116,7 +116,7 @@ def _trainer(config: TrainConfig, reporting: Reporting, *, epochs: int) -> Train
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
-    except (MisconfigurationException, ValueError) as error:
+    except (MisconfigurationException, ModuleNotFoundError, ValueError) as error:
         raise ConfigError([Problem(key="accelerator", message=str(error))]) from None
 
 

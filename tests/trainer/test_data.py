@@ -1,0 +1,113 @@
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainer import glue as glue_module
+from trainer.config import TrainConfig
+from trainer.data import check, load
+from trainer.document import ConfigError
+from trainer.encoded import Encoded
+
+MakeConfig = Callable[..., TrainConfig]
+
+
+@pytest.fixture
+def own_glue(glue: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(glue, tmp_path / "glue"))
+
+
+def ids(rows: Encoded) -> list[list[int]]:
+    return [row.inputs["input_ids"].tolist() for row in rows.__getitems__(list(range(len(rows))))]
+
+
+def test_rows_are_what_the_tokenizer_says(make_config: MakeConfig, glue: Path, tiny_model: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    lines = (glue / "SST-2" / "dev.tsv").read_text().splitlines()[1:]
+    rows = load(make_config(max_length_tokens=8), "test", tiny_model)
+    expected = [tokenizer(line.split("\t")[0], truncation=True, max_length=8)["input_ids"] for line in lines]
+    assert ids(rows) == expected
+    assert rows.labels.tolist() == [int(line.split("\t")[1]) for line in lines]
+    assert rows.lengths.tolist() == [len(row) for row in expected]
+    assert rows.names == ["input_ids", "token_type_ids"]
+
+
+def test_rows_are_tokenized_once(
+    make_config: MakeConfig, tiny_model: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    original = glue_module.GlueFiles.read
+    monkeypatch.setattr(glue_module.GlueFiles, "read", lambda self, part: read.append(part) or original(self, part))
+    load(make_config(), "train", tiny_model)
+    load(make_config(), "validation", tiny_model)
+    load(make_config(max_train_rows=3, seed=5, learning_rate=1.0), "train", tiny_model)
+    assert read == ["train"]
+    load(make_config(max_length_tokens=9), "train", tiny_model)
+    load(make_config(overwrite_cache=True), "train", tiny_model)
+    assert read == ["train"] * 3
+
+
+def test_other_content_is_another_cache(make_config: MakeConfig, own_glue: Path, tiny_model: Path) -> None:
+    config = make_config(data=str(own_glue))
+    before = ids(load(config, "test", tiny_model))
+    file = own_glue / "SST-2" / "dev.tsv"
+    file.write_text(file.read_text().replace("film", "plot"))
+    assert ids(load(config, "test", tiny_model)) != before
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_the_test_rows_are_not_read_for_anything_else(
+    make_config: MakeConfig, own_glue: Path, tiny_model: Path, own_cache: Path, split: str
+) -> None:
+    (own_glue / "SST-2" / "dev.tsv").unlink()
+    assert len(load(make_config(data=str(own_glue)), split, tiny_model)) > 0  # type: ignore[arg-type]
+
+
+def test_rows_survive_being_sent_to_a_loader_process(make_config: MakeConfig, tiny_model: Path) -> None:
+    rows = load(make_config(max_train_rows=5), "train", tiny_model)
+    assert ids(pickle.loads(pickle.dumps(rows))) == ids(rows)
+    assert ids(rows.take(np.array([3, 1]))) == [ids(rows)[3], ids(rows)[1]]
+
+
+def test_a_good_config_has_no_problems(make_config: MakeConfig) -> None:
+    assert check(make_config()) == []
+    assert check(make_config(task="classification", data="builtin:docstrings", model="builtin:tiny-bert")) == []
+
+
+def test_everything_wrong_with_data_and_model_is_found_at_once(
+    make_config: MakeConfig, own_glue: Path, tmp_path: Path
+) -> None:
+    (own_glue / "SST-2" / "train.tsv").write_text("sentence\tlabel\na\t7\n")
+    (own_glue / "SST-2" / "dev.tsv").write_text("sentence\tlabl\na\t1\n")
+    problems = check(make_config(data=str(own_glue), model=str(tmp_path / "nowhere")))
+    assert len(problems) == 3
+    assert [problem.where.rsplit("/", 1)[1] for problem in problems] == ["train.tsv:2", "dev.tsv:1", "nowhere"]
+
+
+def test_a_missing_folder_is_one_problem(make_config: MakeConfig) -> None:
+    assert [problem.message for problem in check(make_config(data="/nowhere"))] == ["no such folder"]
+
+
+def test_a_split_without_rows(make_config: MakeConfig, own_glue: Path, tiny_model: Path) -> None:
+    (own_glue / "SST-2" / "train.tsv").write_text("sentence\tlabel\na\t1\nb\t0\n")
+    config = make_config(data=str(own_glue))
+    problems = check(config)
+    assert [problem.message.split(":")[0] for problem in problems] == ["the validation split is empty"]
+    with pytest.raises(ConfigError, match="the validation split is empty: 2 rows, validation_ratio 0.1"):
+        load(config, "validation", tiny_model)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"data": "builtin:docstrings"}, "task 'sst2' has data of its own"),
+        ({"task": "classification"}, "task 'classification' reads 'builtin:docstrings'"),
+    ],
+)
+def test_task_and_data_must_go_together(make_config: MakeConfig, settings: dict[str, str], message: str) -> None:
+    assert message in check(make_config(**settings))[0].message
