@@ -22,6 +22,7 @@ from sweeps.launchers.build import build_launcher
 from sweeps.lease import Lease
 from sweeps.preflight import preflight
 from sweeps.record import Record, RecordError
+from sweeps.report import render
 from sweeps.retention import Retention
 from sweeps.selection import Candidate, from_trials, rank
 from sweeps.signals import stop_on_signals
@@ -30,6 +31,9 @@ from sweeps.trial import TrainTrial, score_checkpoint
 
 _RECORD_TIMEOUT_S = 60.0
 """How long the choice waits for the record to catch up before the study chooses in its place."""
+
+_HASTE_S = 10.0
+"""How long a stopped sweep waits for the record: whoever pressed Ctrl+C is waiting too."""
 
 _LOCAL_PAGE = "http://127.0.0.1:5000"
 """Where `sweeps ui` serves by default."""
@@ -97,6 +101,7 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
                     launcher.run(study, TrainTrial(config=config.train, folder=folder))
                 choice = None if stop.is_set() else _choose(config, study, record)
                 tested = None if choice is None else _test(choice, study, launcher, folder)
+            write_atomically(folder.report, _report(config, study, choice, tested))
             recorded = _close(record, folder, choice, tested)
             page = record.page(config.tracking.uri if config.tracking.uri.startswith("http") else _LOCAL_PAGE)
         return Finished(
@@ -142,18 +147,29 @@ def _test(choice: Choice, study: Study, launcher: Launcher, folder: SweepFolder)
     return tested
 
 
+def _report(config: SweepConfig, study: Study, choice: Choice | None, tested: Tested | None) -> str:
+    return render(
+        config,
+        trials=study.trials(),
+        winner=choice.ranking[0] if choice and choice.ranking else None,
+        test=tested.metrics if tested else {},
+        environment=environment(),
+        notes=[choice.note] if choice and choice.note else [],
+    )
+
+
 def _close(record: Record, folder: SweepFolder, choice: Choice | None, tested: Tested | None) -> bool:
     """Ends the record; says whether all of it arrived."""
     if choice is None:
-        return record.finish("stopped")
+        return record.finish("stopped", files=[folder.config, folder.report], timeout_s=_HASTE_S)
     if not choice.ranking:
-        return record.finish("failed", files=[folder.config])
+        return record.finish("failed", files=[folder.config, folder.report])
     winner = choice.ranking[0]
     return record.finish(
         "finished",
         winner=winner,
         test=tested.metrics if tested else {},
-        files=[folder.config, folder.test_results],
+        files=[folder.config, folder.test_results, folder.report],
         model=winner.checkpoint,
     )
 

@@ -8,7 +8,7 @@ import torch
 from trainer.report import Point
 
 STEPS_BETWEEN_LOOKS = 16
-"""On a device that works ahead, losses are fetched together once in so many steps: reading one waits for the device."""
+"""For a device that works ahead of the program: to read a loss is to wait for it."""
 
 
 class Diverged(Exception):  # noqa: N818  not an error of the program
@@ -18,12 +18,14 @@ class Diverged(Exception):  # noqa: N818  not an error of the program
 class Curve:
     """What is measured at each optimizer step.
 
-    Args:
-        step: Optimizer steps already done.
+    Attributes:
+        step: Optimizer steps done.
+        steps_between_looks: How often losses are fetched; what is not finite is found no sooner.
     """
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, *, steps_between_looks: int = 1) -> None:
         self.step = step
+        self.steps_between_looks = steps_between_looks
         self._micro: list[torch.Tensor] = []
         self._unread: list[tuple[torch.Tensor, float, int]] = []
         self._points: list[Point] = []
@@ -31,7 +33,7 @@ class Curve:
     def add_loss(self, loss: torch.Tensor) -> None:
         """Takes the loss of a micro-batch. Raises Diverged if it is known not to be finite."""
         self._micro.append(loss)
-        if loss.device.type == "cpu" and not math.isfinite(loss):
+        if self.steps_between_looks == 1 and not math.isfinite(loss):
             self.end_step(math.nan)
 
     def end_step(self, learning_rate: float) -> None:
@@ -40,7 +42,7 @@ class Curve:
         loss = self._micro[0] if len(self._micro) == 1 else torch.stack(self._micro).mean()
         self._unread.append((loss, learning_rate, now_ms()))
         self._micro = []
-        if loss.device.type == "cpu" or len(self._unread) >= STEPS_BETWEEN_LOOKS:
+        if len(self._unread) >= self.steps_between_looks:
             self.read()
 
     def read(self) -> None:

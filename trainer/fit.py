@@ -33,7 +33,8 @@ def fit(
     """Trains one model, validates it `config.validations` times, and keeps its best weights.
 
     On a CPU the same config gives the same losses to the last bit, also when the fit was interrupted and resumed. The test
-    split is never read. Can be called from any thread, and again and again in one process.
+    split is never read. Can be called from any thread, and again and again in one process, but one at a time: the random
+    generators that models draw from are the process's.
 
     Args:
         config: Everything that decides how the model is trained.

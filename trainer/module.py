@@ -7,7 +7,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
 from trainer.config import TrainConfig
-from trainer.curve import Curve
+from trainer.curve import STEPS_BETWEEN_LOOKS, Curve
 from trainer.optimizers import OPTIMIZERS, decay_groups
 from trainer.report import Scalar
 from trainer.schedules import SCHEDULES
@@ -35,6 +35,11 @@ class Module(LightningModule):
         self.val_metrics: dict[str, float] = {}
         self._num_steps = num_steps
         self._scoring = Scoring(TASKS[config.task])
+
+    def on_fit_start(self) -> None:
+        """The device is known now."""
+        if self.device.type != "cpu":
+            self.curve.steps_between_looks = STEPS_BETWEEN_LOOKS
 
     def training_step(self, batch: Batch) -> torch.Tensor:
         """Returns the mean loss of a micro-batch. Raises Diverged if it is not finite."""

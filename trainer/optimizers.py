@@ -53,13 +53,14 @@ def decay_groups(model: "nn.Module", weight_decay: float) -> list[Group]:
 def _adamw(groups: list[Group], config: "TrainConfig") -> "Optimizer":
     import torch
 
+    device = next(parameter.device for group in groups for parameter in group["params"])
     return torch.optim.AdamW(
         groups,
         lr=config.learning_rate,
         betas=(config.adam_beta1, config.adam_beta2),
         eps=config.adam_epsilon,
-        # One pass over the parameters instead of one a tensor. It would unscale 16-bit gradients itself, after clipping.
-        fused=config.precision != "16-mixed",
+        # One pass over all parameters. Not with scaled gradients: it would unscale them itself, after they were clipped.
+        fused=device.type in {"cpu", "cuda"} and config.precision != "16-mixed",
     )
 
 

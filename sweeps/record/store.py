@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from sweeps.record.check import sqlite_path
+from sweeps.record.database import create_database
 from trainer.report import Point
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ class Store:
 
         self.uri = uri
         with _errors():
+            if uri.startswith("sqlite:///"):
+                create_database(sqlite_path(uri))
             self._client = MlflowClient(tracking_uri=uri)
 
     def experiment(self, name: str) -> str:
@@ -203,4 +207,4 @@ def _artifacts_beside(uri: str) -> str | None:
     """Artifacts lie beside a SQLite file; where else they lie is the server's to say."""
     if not uri.startswith("sqlite:///"):
         return None
-    return (Path(uri.removeprefix("sqlite:///")).absolute().parent / "mlartifacts").as_uri()
+    return (sqlite_path(uri).parent / "mlartifacts").as_uri()

@@ -96,13 +96,8 @@ def test_the_last_lines_name_winner_scores_page_and_the_next_command(whole: Path
 def test_the_folder_holds_exactly_what_it_should(whole: Path) -> None:
     folder = whole / "runs" / "tiny"
     names = sorted(path.name for path in folder.iterdir())
-    assert set(names) - {"lease.lock", "resume"} == {
-        "checkpoints",
-        "history",
-        "study.journal",
-        "sweep.yaml",
-        "test_results.txt",
-    }
+    expected = ["checkpoints", "history", "lease.lock", "report.html", "resume", "study.journal", "sweep.yaml"]
+    assert names == [*expected, "test_results.txt"]
     assert not list(folder.glob("resume/*"))
     assert len(list(folder.glob("checkpoints/*"))) == min(3, len(trials(whole)))
     assert sorted(path.name for path in folder.glob("history/*")) == [f"{n:04d}.jsonl" for n in range(6)]
@@ -192,19 +187,19 @@ def test_a_dry_run_starts_nothing(tmp_path: Path) -> None:
 def kill_at_random_points(folder: Path, times: int, *words: str) -> None:
     """Runs a sweep and kills its driver again and again; the last time it may end."""
     source = random.Random(0)
+    journal = folder / "runs/tiny/study.journal"
     for _ in range(times):
         driver = subprocess.Popen(command(folder, "--resume", *words), cwd=folder, stdout=subprocess.DEVNULL)
-        journal = folder / "runs/tiny/study.journal"
-        before = journal.stat().st_size if journal.exists() else 0
+        enough = (journal.stat().st_size if journal.exists() else 0) + source.randrange(400, 6000)
         deadline = time.monotonic() + 120
-        while not (journal.exists() and journal.stat().st_size > before + 400) and driver.poll() is None:
+        while not (journal.exists() and journal.stat().st_size > enough) and driver.poll() is None:
             assert time.monotonic() < deadline
-            time.sleep(0.02)
-        time.sleep(source.uniform(0, 2))
+            time.sleep(0.002)
         children = psutil.Process(driver.pid).children(recursive=True) if driver.poll() is None else []
         driver.kill()
         driver.wait()
-        _, alive = psutil.wait_procs(children, timeout=30)
+        # Ray's own agents look for their dead parent for a minute; whatever trains or keeps state must be gone soon.
+        _, alive = psutil.wait_procs([each for each in children if not each.name().endswith("Agent")], timeout=30)
         assert not alive, f"left behind: {alive}"
     with (folder / "runs/tiny/study.journal").open("ab") as file:
         file.write(b'{"op_code":5,"worker_id":"torn')
@@ -224,6 +219,8 @@ def check_nothing_is_lost(folder: Path) -> None:
         steps = [each.step for each in client.get_metric_history(child.info.run_id, "train_loss")]
         assert len(steps) == len(set(steps))
         assert sorted(steps) == list(range(min(steps), max(steps) + 1))
+    assert not list((folder / "runs/tiny").glob("resume/*"))
+    assert not (folder / "runs/tiny/lease").exists()
 
 
 def test_killed_with_one_slot_the_sweep_is_the_undisturbed_one(whole: Path, tmp_path: Path) -> None:

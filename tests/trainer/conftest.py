@@ -8,9 +8,9 @@ import pytest
 
 from trainer.config import TrainConfig
 
-GOOD = "fine great lovely sweet warm bright clever funny".split()
-BAD = "dull poor awful cold grim stale clumsy bleak".split()
-PLAIN = "the a film plot scene was is and very it this with of actor music".split()
+GOOD = ["fine", "great", "lovely", "sweet", "warm", "bright", "clever", "funny"]
+BAD = ["dull", "poor", "awful", "cold", "grim", "stale", "clumsy", "bleak"]
+PLAIN = ["the", "a", "film", "plot", "scene", "was", "is", "and", "very", "it", "this", "with", "of", "actor", "music"]
 
 MakeConfig = Callable[..., TrainConfig]
 
@@ -40,7 +40,7 @@ def sentences(number: int, seed: int) -> list[tuple[str, int]]:
     rows = []
     for _ in range(number):
         label = draw.randrange(2)
-        words = draw.choices(PLAIN, k=draw.randrange(2, 12)) + [draw.choice(GOOD if label else BAD)]
+        words = [*draw.choices(PLAIN, k=draw.randrange(2, 12)), draw.choice(GOOD if label else BAD)]
         draw.shuffle(words)
         rows.append((" ".join(words), label))
     return rows

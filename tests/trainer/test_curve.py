@@ -45,3 +45,25 @@ def test_other_points_take_their_place() -> None:
     curve = Curve(0)
     curve.add_point("val_accuracy", 1, 0.5)
     assert values(curve, "val_accuracy") == {1: 0.5}
+
+
+def test_on_a_device_that_works_ahead_losses_are_read_together_and_the_first_bad_one_named() -> None:
+    curve = Curve(0, steps_between_looks=4)
+    for step, loss in enumerate((1.0, math.nan, math.inf), start=1):
+        curve.add_loss(torch.tensor(loss))
+        curve.end_step(0.1 * step)
+    assert curve.take() == ()
+    curve.add_loss(torch.tensor(1.0))
+    with pytest.raises(Diverged, match="nan at optimizer step 2"):
+        curve.end_step(0.4)
+    assert values(curve, "train_loss")[1] == 1.0
+    assert curve.step == 4
+
+
+def test_what_is_unread_at_the_end_of_a_stretch_is_read() -> None:
+    curve = Curve(0, steps_between_looks=4)
+    curve.add_loss(torch.tensor(1.5))
+    curve.end_step(0.1)
+    curve.read()
+    curve.read()
+    assert values(curve, "train_loss") == {1: 1.5}

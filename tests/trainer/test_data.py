@@ -11,6 +11,7 @@ from trainer.config import TrainConfig
 from trainer.data import check, load
 from trainer.document import ConfigError
 from trainer.encoded import Encoded
+from trainer.sources import Rows
 
 MakeConfig = Callable[..., TrainConfig]
 
@@ -42,7 +43,12 @@ def test_rows_are_tokenized_once(
 ) -> None:
     read: list[str] = []
     original = glue_module.GlueFiles.read
-    monkeypatch.setattr(glue_module.GlueFiles, "read", lambda self, part: read.append(part) or original(self, part))
+
+    def noting(self: glue_module.GlueFiles, part: str) -> Rows:
+        read.append(part)
+        return original(self, part)
+
+    monkeypatch.setattr(glue_module.GlueFiles, "read", noting)
     load(make_config(), "train", tiny_model)
     load(make_config(), "validation", tiny_model)
     load(make_config(max_train_rows=3, seed=5, learning_rate=1.0), "train", tiny_model)
@@ -98,7 +104,7 @@ def test_a_split_without_rows(make_config: MakeConfig, own_glue: Path, tiny_mode
     config = make_config(data=str(own_glue))
     problems = check(config)
     assert [problem.message.split(":")[0] for problem in problems] == ["the validation split is empty"]
-    with pytest.raises(ConfigError, match="the validation split is empty: 2 rows, validation_ratio 0.1"):
+    with pytest.raises(ConfigError, match=r"the validation split is empty: 2 rows, validation_ratio 0\.1"):
         load(config, "validation", tiny_model)
 
 

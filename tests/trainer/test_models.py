@@ -56,7 +56,7 @@ def test_a_hub_model_that_cannot_be_had(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     config = make_config(model="nobody/nothing")
     assert "cannot be had from the hub" in model_problems(config)[0].message
-    with pytest.raises(ConfigError, match="^model 'nobody/nothing': is no folder here"):
+    with pytest.raises(ConfigError, match=r"^model 'nobody/nothing': is no folder here"):
         model_folder(config)
 
 

@@ -40,15 +40,19 @@ def test_labels_are_counted_as_published(real_glue: Path, real_model: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("task", "least"), [("mrpc", 0.7), ("stsb", 0.6)])
-def test_a_pretrained_model_learns_more_than_a_constant(
-    task: str, least: float, real_glue: Path, real_model: Path, tmp_path: Path
-) -> None:
-    settings = {"max_train_rows": 320, "max_validation_rows": 100, "max_test_rows": 200, "epochs": 2, "validations": 2}
-    config = config_of(task, real_glue, real_model, learning_rate=3e-4, batch_size=16, **settings)
+def test_a_pretrained_model_learns_to_classify(real_glue: Path, real_model: Path, tmp_path: Path) -> None:
+    config = config_of("sst2", real_glue, real_model, learning_rate=1e-4, max_train_rows=960, epochs=2, validations=2)
     result = fit(config, checkpoint_dir=tmp_path)
-    tested = evaluate(Path(str(result.checkpoint)))
-    metric = {"mrpc": "test_accuracy_f1", "stsb": "test_pearson_spearman"}[task]
-    assert tested[metric] > least
+    assert evaluate(Path(str(result.checkpoint)))["test_accuracy"] > 0.7  # always the larger class: 0.51
+    said = predict(Path(str(result.checkpoint)), ["a wonderful , moving film", "dull and badly acted"])
+    assert [answer["label"] for answer in said] == ["positive", "negative"]
+
+
+@pytest.mark.slow
+def test_a_pretrained_model_learns_a_number(real_glue: Path, real_model: Path, tmp_path: Path) -> None:
+    settings = {"max_train_rows": 640, "max_validation_rows": 200, "epochs": 2, "validations": 2}
+    config = config_of("stsb", real_glue, real_model, learning_rate=1e-4, batch_size=16, **settings)
+    result = fit(config, checkpoint_dir=tmp_path)
+    assert result.metrics["val_pearson_spearman"] > 0.3  # a constant: 0
     (answer,) = predict(Path(str(result.checkpoint)), [("A plane is taking off.", "An air plane is taking off.")])
-    assert set(answer) == ({"score"} if task == "stsb" else {"label", "score"})
+    assert set(answer) == {"score"}

@@ -122,7 +122,7 @@ def test_a_damaged_state_is_refused(make_config: MakeConfig, tmp_path: Path) -> 
     assert state is not None
     folder = Path(str(state.resume))
     (folder / "state.pt").write_bytes((folder / "state.pt").read_bytes()[:-1])
-    with pytest.raises(CheckpointError, match="state.pt is damaged"):
+    with pytest.raises(CheckpointError, match=r"state\.pt is damaged"):
         fit(make_config(), checkpoint_dir=tmp_path / "c", resume_from=folder)
 
 

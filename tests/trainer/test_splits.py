@@ -39,7 +39,7 @@ def test_dev_is_the_test_or_both(make_config: Callable[..., TrainConfig]) -> Non
 def test_published_splits_are_used_as_such(make_config: Callable[..., TrainConfig], splits: str) -> None:
     config = make_config(splits=splits)
     for split in ("train", "validation", "test"):
-        assert part_of(split, WHOLE, config) == split  # type: ignore[arg-type]
+        assert part_of(split, WHOLE, config) == split
         assert rows(split, 50, config, WHOLE) == list(range(50))
 
 

@@ -1,0 +1,43 @@
+# Every target does its own set-up: the virtual environment and the pinned install come first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help sweep ui test test-fast check format bench clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+sweep: $(READY) ## Run the default sweep here, offline, in a few minutes (again: show its result)
+	$(BIN)/python sweep.py --resume
+
+ui: $(READY) ## Serve the MLflow page of the default sweep until Ctrl+C
+	$(BIN)/sweeps ui quickstart
+
+test: $(READY) ## Run all tests
+	$(BIN)/pytest
+
+test-fast: $(READY) ## Run the tests that take milliseconds
+	$(BIN)/pytest -m "not slow"
+
+check: $(READY) ## Lint, types, import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(READY) ## Format the code
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(READY) ## Print how fast it is, as ratios measured in one run
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove the environment and what the default sweep left
+	rm -rf $(VENV) runs/quickstart build *.egg-info
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $@

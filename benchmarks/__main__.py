@@ -1,0 +1,21 @@
+"""`make bench`, or `python -m benchmarks NAME ...` for some of them."""
+
+import os
+import sys
+from importlib import import_module
+
+NAMES = ("launcher_overhead", "trainer_speed")
+
+
+def run(names: list[str]) -> None:
+    """Runs benchmarks one after the other and prints their lines as they come."""
+    for name in names or NAMES:
+        print(f"== {name}", flush=True)
+        for line in import_module(f"benchmarks.{name}").main():
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("RAY_ADDRESS", "local")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.getcwd(), os.environ.get("PYTHONPATH")]))
+    run(sys.argv[1:])

@@ -1,0 +1,26 @@
+"""A new SQLite database for MLflow, made whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def create_database(path: Path) -> None:
+    """Makes an empty MLflow database, unless there is one.
+
+    MLflow would make it in place, in some fifty migrations. A process killed among them leaves a file that can be neither
+    used nor mended, so they are done beside it and the result is put in place in one step.
+    """
+    from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine_with_retry
+
+    if path.exists():
+        return
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        beside = Path(folder) / path.name
+        engine = create_sqlalchemy_engine_with_retry(f"sqlite:///{beside}")
+        _initialize_tables(engine)
+        engine.dispose()
+        try:
+            os.link(beside, path)  # unlike a rename, never in place of one that somebody else has made meanwhile
+        except FileExistsError:
+            return
