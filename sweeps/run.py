@@ -96,9 +96,10 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
         with Record(config, sweep_id=study.sweep_id, history=history, environment=environment()) as record:
             record.open(study.trials())
             study.listen(record, Retention(config, folder, study.trials()), display)
+            trial = TrainTrial(config=config.train, folder=folder, num_threads=max(1, int(config.resources.cpus)))
             with build_launcher(config.resources) as launcher:
                 with display:
-                    launcher.run(study, TrainTrial(config=config.train, folder=folder))
+                    launcher.run(study, trial)
                 choice = None if stop.is_set() else _choose(config, study, record)
                 tested = None if choice is None else _test(choice, study, launcher, folder)
             write_atomically(folder.report, _report(config, study, choice, tested))

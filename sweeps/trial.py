@@ -24,10 +24,12 @@ class TrainTrial:
     Attributes:
         config: What all trials have in common.
         folder: The sweep's folder.
+        num_threads: CPU threads of a trial, unless the configuration fixes them.
     """
 
     config: TrainConfig
     folder: SweepFolder
+    num_threads: int
 
     def __call__(self, spec: TrialSpec, report: Reporter) -> Outcome:
         """Trains one attempt."""
@@ -42,11 +44,18 @@ class TrainTrial:
         from trainer.fit import fit
 
         return fit(
-            configure(self.config, spec),
+            self._configure(spec),
             checkpoint_dir=self.folder.checkpoints(spec.number, spec.attempt),
             resume_dir=self.folder.resume(spec.number, spec.attempt),
             resume_from=None if spec.resume_from is None else Path(spec.resume_from),
             report=report,
+        )
+
+    def _configure(self, spec: TrialSpec) -> TrainConfig:
+        """The configuration of one trial, validated again as a whole."""
+        threads = self.config.num_threads or self.num_threads
+        return TrainConfig.model_validate(
+            {**self.config.model_dump(), **spec.params, "seed": spec.seed, "num_threads": threads}
         )
 
 
@@ -55,11 +64,6 @@ def score_checkpoint(checkpoint: Path) -> dict[str, float]:
     from trainer.evaluate import evaluate
 
     return evaluate(checkpoint)
-
-
-def configure(config: TrainConfig, spec: TrialSpec) -> TrainConfig:
-    """The configuration of one trial, validated again as a whole."""
-    return TrainConfig.model_validate({**config.model_dump(), **spec.params, "seed": spec.seed})
 
 
 def _outcome(result: FitResult) -> Outcome:
