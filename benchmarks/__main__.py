@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 
 NAMES = ("launcher_overhead", "trainer_speed")
 
@@ -17,5 +18,5 @@ def run(names: list[str]) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("RAY_ADDRESS", "local")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.getcwd(), os.environ.get("PYTHONPATH")]))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")]))
     run(sys.argv[1:])

@@ -5,6 +5,7 @@ YAML 1.2: `1e-5` is a number, `no` is a word, and a key given twice is an error.
 
 import difflib
 import io
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,13 +108,13 @@ class Document:
             raise ConfigError([Problem(where=where, message="must look like section.key=value")])
         node = self.data
         for part in loc[:-1]:
-            node = node.setdefault(part, {})
+            node = node.setdefault(str(part), {})
             if not isinstance(node, dict):
                 raise ConfigError(
                     [Problem(where=where, key=key, message=f"'{part}' holds a single value, not a section")]
                 )
         try:
-            node[loc[-1]] = _plain(YAML(typ="rt").load(io.StringIO(text)))
+            node[str(loc[-1])] = _plain(YAML(typ="rt").load(io.StringIO(text)))
         except YAMLError:
             raise ConfigError([Problem(where=where, key=key, message="the value is not valid YAML")]) from None
         self._flags[loc] = where
@@ -185,14 +186,12 @@ def _written(loc: Loc, data: Any, *, whole: bool) -> Loc:
     """Drops the parts of pydantic's location that nobody wrote, such as the tag of a union; a `whole` one keeps its end."""
     written: list[str | int] = []
     for place, part in enumerate(loc):
-        if isinstance(data, dict) and part in data:
-            written.append(part)
+        try:
             data = data[part]
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
             written.append(part)
-            data = data[part]
-        elif whole and place == len(loc) - 1:
-            written.append(part)
+        except (KeyError, IndexError, TypeError):
+            if whole and place == len(loc) - 1:
+                written.append(part)
     return tuple(written)
 
 
@@ -208,5 +207,4 @@ def _fields(model: Any, loc: Loc) -> list[str]:
 
 
 def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return textwrap.shorten(repr(value), width=60, placeholder="...")

@@ -17,8 +17,8 @@ def create_database(path: Path) -> None:
         return
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         beside = Path(folder) / path.name
-        engine = create_sqlalchemy_engine_with_retry(f"sqlite:///{beside}")
-        _initialize_tables(engine)
+        engine = create_sqlalchemy_engine_with_retry(f"sqlite:///{beside}")  # type: ignore[no-untyped-call]
+        _initialize_tables(engine)  # type: ignore[no-untyped-call]
         engine.dispose()
         try:
             os.link(beside, path)  # unlike a rename, never in place of one that somebody else has made meanwhile

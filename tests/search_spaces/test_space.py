@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from search_spaces import Choice, Float, Int, Space, Value
 
+VALUES: dict[str, Value] = {"a": True, "b": "y", "c": 0.5}
 SCHEDULER = {"type": "choice", "choices": ["linear", "polynomial"]}
 
 
@@ -64,7 +65,7 @@ def test_nested_conditions_come_after_what_they_depend_on() -> None:
         a={"type": "choice", "choices": [True, False]},
     )
     assert [name for name, _ in tested.items()] == ["a", "b", "c"]
-    assert tested.sample(lambda name, _: {"a": True, "b": "y", "c": 0.5}[name]) == {"a": True, "b": "y", "c": 0.5}
+    assert tested.sample(lambda name, _: VALUES[name]) == {"a": True, "b": "y", "c": 0.5}
     assert tested.sample(lambda name, _: {"a": False}[name]) == {"a": False}
 
 
@@ -123,4 +124,4 @@ def test_one_and_true_are_different_choices() -> None:
 def test_a_space_is_immutable() -> None:
     tested = space(scheduler=SCHEDULER)
     with pytest.raises(ValidationError):
-        tested.root["scheduler"].type = "int"  # type: ignore[assignment, misc]
+        tested.root["scheduler"].type = "int"  # type: ignore[misc]

@@ -44,6 +44,8 @@ search: {sampler: tpe, pruner: asha, seed: 0}
 budget: {trials: 6}
 """
 
+KEYS = ["checkpoint", "config", "metric", "mode", "params", "run_id", "seeds", "sweep", "test", "trial", "value"]
+
 
 def command(folder: Path, *words: str) -> list[str]:
     (folder / "tiny.yaml").write_text(CONFIG)
@@ -144,7 +146,7 @@ def test_best_agrees_with_mlflow_and_gives_a_model_that_answers(whole: Path) -> 
         check=True,
     )
     found = json.loads(said.stdout)
-    assert sorted(found) == sorted("sweep trial metric mode value seeds params config run_id checkpoint test".split())
+    assert sorted(found) == KEYS
     parent, children = runs(whole)
     top = max(children, key=lambda child: child.data.metrics.get("best_val_accuracy", -1))
     assert found["value"] == top.data.metrics["best_val_accuracy"]

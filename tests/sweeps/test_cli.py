@@ -1,0 +1,56 @@
+"""The commands: what they print, and how they end."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sweeps.errors import Exit
+
+
+def sweeps(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sweeps", *words], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("words", [[], ["run"], ["best"], ["ui"]])
+def test_help_is_there(tmp_path: Path, words: list[str]) -> None:
+    said = sweeps(tmp_path, *words, "--help")
+    assert said.returncode == Exit.OK
+    assert "Usage" in said.stdout
+
+
+def test_a_sweep_that_is_not_there(tmp_path: Path) -> None:
+    said = sweeps(tmp_path, "best", "nothing")
+    assert said.returncode == Exit.CONFIG
+    assert "mlflow.db does not exist" in said.stderr
+    assert "Traceback" not in said.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_problem_has_a_line_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    said = sweeps(tmp_path, "run", "sst2", "--set", "train.data=nowhere", "--set", "tracking.uri=http://127.0.0.1:9")
+    assert said.returncode == Exit.PREFLIGHT
+    lines = said.stderr.splitlines()
+    assert all(line.startswith("error: ") for line in lines)
+    assert any(f"{tmp_path}/nowhere" in line for line in lines)
+    assert any("no MLflow server can be reached at http://127.0.0.1:9" in line for line in lines)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_example(tmp_path: Path) -> None:
+    said = sweeps(tmp_path, "run", "quickstrat")
+    assert said.returncode == Exit.CONFIG
+    assert said.stderr == (
+        "error: unknown example 'quickstrat'; known: cola, mrpc, quickstart, sst2, stsb; did you mean 'quickstart'?; "
+        "or give a YAML file\n"
+    )
+
+
+def test_a_dry_run_says_what_would_happen(tmp_path: Path) -> None:
+    said = sweeps(tmp_path, "run", "--dry-run", "--name", "mine")
+    assert said.returncode == Exit.OK, said.stderr
+    assert said.stdout.startswith("mine: everything is there; nothing was started")
+    assert not list(tmp_path.iterdir())
