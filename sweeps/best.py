@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeps.config import Mode
 from sweeps.contract import Scalar
 from sweeps.selection import rank
 from trainer.checkpoint import verify
-from trainer.config import TrainConfig
+from trainer.config import Mode, TrainConfig
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, TextClassificationPipeline

@@ -23,11 +23,9 @@ from search_spaces.space import problem, read_parameters
 from sweeps.launchers.names import LAUNCHERS
 from sweeps.study.pruners import PRUNERS
 from sweeps.study.samplers import SAMPLERS
-from trainer.config import Count, Number, TrainConfig
+from trainer.config import Count, Mode, Number, TrainConfig
 from trainer.document import ConfigError, Document, Problem, nearest, unknown
 from trainer.tasks import TASKS
-
-Mode = Literal["min", "max"]
 
 EXAMPLES: dict[str, Path] = {path.stem: path for path in sorted(Path(__file__).parent.parent.glob("examples/*.yaml"))}
 """Name of each shipped example -> its file."""
@@ -35,7 +33,17 @@ EXAMPLES: dict[str, Path] = {path.stem: path for path in sorted(Path(__file__).p
 NOT_SEARCHED = frozenset(
     {
         *("task", "data", "splits", "split_seed", "validation_ratio", "max_validation_rows", "max_test_rows"),
-        *("validations", "seed", "overwrite_cache", "accelerator", "devices", "num_workers", "num_threads"),
+        *(
+            "metric",
+            "mode",
+            "validations",
+            "seed",
+            "overwrite_cache",
+            "accelerator",
+            "devices",
+            "num_workers",
+            "num_threads",
+        ),
     }
 )
 """Settings that must be the same in every trial, or trials could not be compared."""
@@ -52,10 +60,6 @@ class SearchConfig(_Section):
     pruner: str = "asha"
     seed: int = 0
     """Draws the configurations; `train.seed` trains them."""
-    metric: str | None = None
-    """What is optimized, a `val_*` name; None takes the task's primary metric."""
-    mode: Mode | None = None
-    """None takes the mode of the task's primary metric."""
 
     @field_validator("sampler", "pruner")
     @classmethod
@@ -161,13 +165,13 @@ class SweepConfig(_Section):
 
     @property
     def metric(self) -> str:
-        """Name of what is optimized."""
-        return self.search.metric or TASKS[self.train.task].metric
+        """What is optimized: that by which each trial keeps its best weights."""
+        return self.train.metric
 
     @property
     def mode(self) -> Mode:
         """Whether the metric is to be small or large."""
-        return self.search.mode or TASKS[self.train.task].mode
+        return self.train.mode
 
     @property
     def experiment(self) -> str:

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sweeps.config import Mode
 from sweeps.contract import Kind, Scalar, Trial
+from trainer.config import Mode
 
 _UNSOUND = frozenset({Kind.FAILED, Kind.LOST})
 """Endings that say nothing about the configuration."""

@@ -1,10 +1,11 @@
 """Everything that decides how one model is trained. Light to import: no torch."""
 
+import math
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from trainer.builtin import BUILTIN_DATA, BUILTIN_MODELS
 from trainer.document import unknown
@@ -16,6 +17,7 @@ Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 """Also taken from text, as YAML 1.1 and shells write `1e-5`."""
 Ratio = Annotated[Number, Field(ge=0, le=1)]
 Positive = Annotated[Number, Field(gt=0)]
+Mode = Literal["min", "max"]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -80,6 +82,28 @@ class TrainConfig(BaseModel):
     num_threads: Count | None = None
     """CPU threads of one trial; None leaves torch's own choice."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    # What counts
+    metric: str = ""
+    """A `val_*` name that decides which weights are best; left out, the task's primary metric."""
+    mode: Mode = "max"
+    """Left out, it is the task's own for its primary metric, `min` for losses, else `max`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_the_metric(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        known = TASKS.get(str(given.get("task")))
+        metric = given.get("metric") or (known.metric if known else "val_loss")
+        own = known.mode if known and metric == known.metric else "min" if metric.endswith("loss") else "max"
+        return {**given, "metric": metric, "mode": given.get("mode") or own}
+
+    def better(self, value: float, than: float | None) -> bool:
+        """Whether a value of the metric beats the best so far. What is not finite beats nothing."""
+        if not math.isfinite(value):
+            return False
+        return than is None or (value > than if self.mode == "max" else value < than)
 
     @field_validator("task", "optimizer", "scheduler")
     @classmethod

@@ -16,10 +16,10 @@ from trainer import resume
 from trainer.checkpoint import write_checkpoint
 from trainer.config import TrainConfig
 from trainer.curve import Diverged
+from trainer.document import ConfigError, Problem, nearest
 from trainer.module import Module
 from trainer.report import Ending, FitResult, Report, Reporter, Scalar, Verdict
 from trainer.seeds import seed_all
-from trainer.tasks import TASKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,14 +129,17 @@ class Reporting(Callback):
                 )
 
     def _keep_if_best(self, module: Module) -> None:
-        progress, metrics, task = self.progress, module.val_metrics, TASKS[self._config.task]
-        if not task.better(metrics[task.metric], progress.best):
+        progress, metrics, config = self.progress, module.val_metrics, self._config
+        if config.metric not in metrics:
+            message = f"task '{config.task}' has no metric '{config.metric}'; it has: {', '.join(sorted(metrics))}"
+            raise ConfigError([Problem(key="metric", message=message + nearest(config.metric, metrics))])
+        if not config.better(metrics[config.metric], progress.best):
             return
         folder = self._outside.checkpoint_dir / f"validation-{progress.validation}"
-        write_checkpoint(folder, model=module.model, tokenizer=self._tokenizer, config=self._config, metrics=metrics)
+        write_checkpoint(folder, model=module.model, tokenizer=self._tokenizer, config=config, metrics=metrics)
         if progress.checkpoint:
             self._superseded.append(progress.checkpoint)
-        progress.best, progress.metrics, progress.checkpoint = metrics[task.metric], metrics, str(folder)
+        progress.best, progress.metrics, progress.checkpoint = metrics[config.metric], metrics, str(folder)
 
     def _save_if_due(self, trainer: Trainer, module: Module) -> None:
         outside, progress = self._outside, self.progress

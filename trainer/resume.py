@@ -24,7 +24,7 @@ class Progress:
         step: Optimizer steps done.
         num_rows: Rows trained on.
         seconds: Time spent training, without validations.
-        best: Value of the task's metric at the best validation; None before the first.
+        best: Value of the metric at the best validation; None before the first.
         metrics: `val_*` values of that validation.
         checkpoint: Folder of its weights. May lie in the folder of an earlier attempt.
         resume: Folder of the newest state to resume from.

@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from sweeps.config import Mode
+from trainer.config import Mode
 
 
 def page(base_url: str, *, experiment_id: str, sweep: str, metric: str, mode: Mode) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sweeps.config import Mode
 from sweeps.contract import Scalar
 from sweeps.folder import SweepFolder
 from sweeps.record import describe, tags
@@ -15,6 +14,7 @@ from sweeps.record.check import check
 from sweeps.record.page import page
 from sweeps.record.store import Run, Store
 from sweeps.selection import Candidate
+from trainer.config import Mode
 from trainer.document import ConfigError, Document, nearest
 
 _log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from sweeps.config import Mode
 from sweeps.contract import Kind, Trial
 from sweeps.selection import from_trials, rank
+from trainer.config import Mode
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -208,7 +208,7 @@ class Study:
         )
         values = _values(live)
         best = None if facts.best_validation is None else values[facts.best_validation]
-        if math.isfinite(value) and (best is None or (value < best if self._config.mode == "min" else value > best)):
+        if self._config.train.better(value, best):
             return replace(facts, best_validation=report.validation, metrics=dict(report.metrics))
         return facts
 

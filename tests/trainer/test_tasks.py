@@ -49,15 +49,6 @@ def test_a_constant_prediction_scores_0(name: str) -> None:
     assert [metrics[metric] for metric in names] == [0.0] * len(names)
 
 
-def test_nan_is_never_better() -> None:
-    task = TASKS["sst2"]
-    assert not task.better(math.nan, None)
-    assert not task.better(math.nan, 0.1)
-    assert task.better(0.1, None)
-    assert task.better(0.2, 0.1)
-    assert not task.better(0.1, 0.1)
-
-
 def test_predictions_are_classes_or_numbers() -> None:
     logits = torch.tensor([[2.0, 1.0], [0.0, 3.0]])
     assert TASKS["sst2"].predictions(logits).tolist() == [0, 1]

@@ -53,12 +53,6 @@ class Task(ABC):
     label_values: tuple[str, ...] = ()
     glue: Glue | None = field(default=None, repr=False)
 
-    def better(self, value: float, than: float | None) -> bool:
-        """Whether `value` beats the best so far. NaN beats nothing."""
-        if value != value:  # noqa: PLR0124  NaN
-            return False
-        return than is None or (value > than if self.mode == "max" else value < than)
-
     @abstractmethod
     def auto_model(self) -> Any:
         """The Transformers class that puts this mode's head on a body: `AutoModelFor...`."""

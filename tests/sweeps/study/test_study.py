@@ -59,7 +59,7 @@ def test_a_completed_trial_is_told_its_best_value_not_its_last(tmp_path: Path) -
 
 
 def test_min_mode_takes_the_smallest(tmp_path: Path) -> None:
-    study = open_study(sweep_config(tmp_path, search={"metric": "val_loss", "mode": "min"}))
+    study = open_study(sweep_config(tmp_path, train={"metric": "val_loss"}))
     spec = ask(study)
     for validation, value in ((1, 0.5), (2, 0.9), (3, 0.7)):
         study.report(0, 1, report_of(spec, validation, value))
