@@ -76,11 +76,14 @@ def _counts(trials: list[Trial]) -> str:
 
 
 def _spread(config: SweepConfig, trials: list[Trial]) -> str:
-    values = sorted(trial.value for trial in trials if trial.outcome is Kind.COMPLETED and trial.value is not None)
-    if not values:
-        return "no completed trials"
-    worst, best = (values[0], values[-1]) if config.mode == "max" else (values[-1], values[0])
-    return f"best completed {best:.4f}, worst completed {worst:.4f}"
+    """How much the settings mattered: best and worst of the completed trials, and of those that were stopped early."""
+    said = []
+    for kind in (Kind.COMPLETED, Kind.PRUNED):
+        values = sorted(trial.value for trial in trials if trial.outcome is kind and trial.value is not None)
+        if values:
+            worst, best = (values[0], values[-1]) if config.mode == "max" else (values[-1], values[0])
+            said.append(f"best {kind} {best:.4f}, worst {kind} {worst:.4f}")
+    return "; ".join(said)
 
 
 def _scores(metrics: Mapping[str, float]) -> str:

@@ -1,9 +1,11 @@
 """MLflow's page of a tracking address, for one person on this machine."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 
 from sweeps.record.check import check
 from sweeps.record.reader import find
@@ -61,11 +63,16 @@ def _run_server(uri: str, port: int) -> None:
         "--uvicorn-opts",
         "--log-level warning",
     ]
-    server = subprocess.Popen(command, env=os.environ | _SAFE)  # noqa: S603 - every part is ours or was checked
+    # In a group of its own, as MLflow's server is a process that starts another, and both must go.
+    server = subprocess.Popen(command, env=os.environ | _SAFE, start_new_session=True)  # noqa: S603 - every part is ours
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         server.wait()
     except KeyboardInterrupt:
-        server.terminate()
+        pass
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait()
 
 
