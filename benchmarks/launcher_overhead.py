@@ -1,7 +1,6 @@
 """What the launcher adds to trials: eight trials of one second on two slots, whose ideal is four seconds."""
 
 import tempfile
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Outcome, Report, Reporter, TrialSpec
 from sweeps.folder import SweepFolder
+from sweeps.halt import Halt
 from sweeps.history import History
 from sweeps.launchers.build import build_launcher
 from sweeps.study.study import Study
@@ -46,7 +46,7 @@ def main() -> list[str]:
             }
         )
         sweep = SweepFolder(folder / "overhead")
-        study = Study.open(config, sweep, history=History(sweep.history), stop=threading.Event())
+        study = Study.open(config, sweep, history=History(sweep.history), halt=Halt())
         begun = time.time()
         with build_launcher(config.resources) as launcher:
             launcher.run(study, Sleep(folder))

@@ -28,7 +28,7 @@ Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 class _Parameter(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    when: dict[str, Value | list[Value]] = Field(default_factory=dict)
+    when: dict[str, Value | Annotated[list[Value], Field(min_length=1)]] = Field(default_factory=dict)
     """Other parameters and the value, or values, they must have for this one to exist."""
 
     def applies(self, chosen: Mapping[str, Value]) -> bool:

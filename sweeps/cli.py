@@ -38,19 +38,24 @@ def run(
 ) -> None:
     """Run a sweep: search, choose the best model, test it once."""
     from sweeps.closing import closing, plan
-    from sweeps.config import load
+    from sweeps.config import read, validate
+    from sweeps.display import say
     from sweeps.folder import SweepFolder
-    from sweeps.preflight import preflight
+    from sweeps.preflight import preflight, what_else
     from sweeps.run import run as run_sweep
 
     console = Console()
-    loaded = load(config, name=name, assignments=assignments or ())
+    document = read(config, name=name, assignments=assignments or ())
+    try:
+        loaded = validate(document)
+    except ConfigError as error:
+        raise ConfigError([*error.problems, *what_else(document, error.problems)]) from None
     if dry_run:
         preflight(loaded, SweepFolder(Path(loaded.storage.path) / loaded.name), resume=resume)
-        console.print(plan(loaded), highlight=False, soft_wrap=True)
+        say(console, plan(loaded))
         return
     finished = run_sweep(loaded, resume=resume, console=console)
-    console.print(closing(loaded, finished), highlight=False, soft_wrap=True)
+    say(console, closing(loaded, finished))
     raise typer.Exit(finished.exit)
 
 
@@ -65,10 +70,7 @@ def best(
     from sweeps.closing import summary
 
     found = find_best(name, tracking=tracking)
-    if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=2))
-    else:
-        Console().print(summary(found), highlight=False, soft_wrap=True)
+    typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else summary(found))
 
 
 @app.command()
@@ -112,3 +114,6 @@ def _guarded(command: Callable[[], Any]) -> None:
     except (NoBestError, RecordError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(Exit.NONE_SUCCEEDED if isinstance(error, NoBestError) else Exit.PREFLIGHT)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; a sweep goes on by --resume", err=True)
+        sys.exit(Exit.INTERRUPTED)

@@ -1,7 +1,12 @@
 """The last lines: what was found, where it lies, and the command for more."""
 
+import os
+import shlex
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeps.config import SweepConfig
@@ -16,29 +21,31 @@ if TYPE_CHECKING:
 def closing(config: SweepConfig, finished: Finished) -> str:
     """What a person should read when a sweep has ended."""
     lines = [f"{config.name}: {_counts(finished.trials)}"]
-    if finished.choice is None:
-        return "\n".join([*lines, "stopped; nothing is lost", f"go on:   {_command(config)} --resume"])
-    if not finished.choice.ranking:
+    resume = _command("run", f"{config.storage.path}/{config.name}/sweep.yaml", "--resume")
+    choice = finished.choice
+    if choice is None:
+        return "\n".join([*lines, "stopped; nothing is lost", f"go on:   {resume}"])
+    if not choice.ranking:
         reasons = Counter(trial.reason for trial in finished.trials)
+        lines += ["no trial succeeded:", *(f"  {count} x {reason}" for reason, count in reasons.items())]
         return "\n".join(
-            [*lines, "no trial succeeded", *(f"  {count} x {reason}" for reason, count in reasons.items())]
+            [*lines, *choice.notes, f"when that is mended, under another name: {_command('run', 'CONFIG')}"]
         )
-    winner = finished.choice.ranking[0]
-    tested = finished.tested.metrics if finished.tested else {}
+    winner = choice.ranking[0]
+    tracking = () if _found_from_here(config) else ("--tracking", config.tracking.uri)
     lines += [
         f"spread:  {_spread(config, finished.trials)}",
-        f"winner:  trial {winner.trial}, {config.metric} {winner.value:.4f}, {_scores(tested)}",
+        f"winner:  trial {winner.trial}, {config.metric} {winner.value:.4f}, {_scores(choice.tested.metrics if choice.tested else {})}",
         f"         {', '.join(f'{name} {show(value)}' for name, value in winner.params.items())}",
         f"model:   {winner.checkpoint}",
-        f"curves:  sweeps ui {config.name}   then open {finished.page}",
-        f"more:    sweeps best {config.name} --json",
+        f"curves:  {_command('ui', config.name, *tracking)}   then open {finished.page}",
+        f"more:    {_command('best', config.name, *tracking, '--json')}",
     ]
     if config.train.splits == "official":
         lines.append("note:    splits: official, so the search and the test saw the same rows")
-    if finished.choice.note:
-        lines.append(f"note:    {finished.choice.note}")
+    lines += [f"note:    {note}" for note in choice.notes]
     if not finished.recorded:
-        lines.append(f"note:    MLflow has not got everything yet; send the rest by: {_command(config)} --resume")
+        lines.append(f"note:    MLflow has not got everything yet; send the rest by: {resume}")
     return "\n".join(lines)
 
 
@@ -52,7 +59,7 @@ def plan(config: SweepConfig) -> str:
             f"metric:  {config.metric}, {config.mode}",
             f"space:   {', '.join(config.space.root)}",
             f"train:   {train.task}, {train.model}, {train.epochs} epochs, {train.validations} validations",
-            f"record:  {config.tracking.uri}, experiment {config.experiment}",
+            f"record:  {'an address with a password' if config.has_secrets else config.tracking.uri}, {config.experiment}",
             f"files:   {config.storage.path}/{config.name}",
         ]
     )
@@ -90,5 +97,15 @@ def _scores(metrics: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()) or "not tested yet"
 
 
-def _command(config: SweepConfig) -> str:
-    return f"sweeps run {config.storage.path}/{config.name}/sweep.yaml"
+def _command(*words: str) -> str:
+    """A `sweeps` command as it can be typed here, whether or not the environment is activated."""
+    if shutil.which("sweeps"):
+        return shlex.join(["sweeps", *words])
+    beside = Path(sys.executable).with_name("sweeps")
+    program = [os.path.relpath(beside)] if beside.exists() else [sys.executable, "-m", "sweeps"]
+    return shlex.join([*program, *words])
+
+
+def _found_from_here(config: SweepConfig) -> bool:
+    """Whether the other commands find this sweep's record by its name alone."""
+    return "MLFLOW_TRACKING_URI" not in os.environ and Path(config.storage.path) == Path.cwd() / "runs"

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -23,7 +24,7 @@ from search_spaces.space import problem, read_parameters
 from sweeps.launchers.names import LAUNCHERS
 from sweeps.study.pruners import PRUNERS
 from sweeps.study.samplers import SAMPLERS
-from trainer.config import Count, Mode, Number, TrainConfig
+from trainer.config import Count, Mode, Number, TrainConfig, absolute
 from trainer.document import ConfigError, Document, Problem, nearest, unknown
 from trainer.tasks import TASKS
 
@@ -58,7 +59,7 @@ class SearchConfig(_Section):
 
     sampler: str = "tpe"
     pruner: str = "asha"
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     """Draws the configurations; `train.seed` trains them."""
 
     @field_validator("sampler", "pruner")
@@ -80,7 +81,7 @@ class BudgetConfig(_Section):
 class ResourcesConfig(_Section):
     """What one trial needs, and how many may run at once."""
 
-    cpus: Annotated[Number, Field(gt=0)] = 1
+    cpus: Annotated[Number, Field(ge=0.01)] = 1
     gpus: Annotated[Number, Field(ge=0)] = 0
     concurrent: Count | Literal["auto"] = "auto"
     """Trials at once; `auto` is as many as the cluster has room for."""
@@ -112,7 +113,7 @@ class TrackingConfig(_Section):
         path = value.removeprefix("sqlite:///")
         if path == value or not path:
             raise ValueError(f"'{value}' must be sqlite:///FILE.db, http(s)://HOST:PORT or a database URL")
-        return f"sqlite:///{Path(path).expanduser().absolute()}"
+        return f"sqlite:///{absolute(path)}"
 
 
 class StorageConfig(_Section):
@@ -125,7 +126,18 @@ class StorageConfig(_Section):
     @field_validator("path")
     @classmethod
     def _absolute(cls, value: str) -> str:
-        return str(Path(value).expanduser().absolute())
+        if "://" in value:
+            raise ValueError(f"'{value}' must be a folder")
+        return absolute(value)
+
+    @field_validator("study")
+    @classmethod
+    def _database(cls, value: str | None) -> str | None:
+        if value is None or re.match(r"(postgresql|mysql)[+\w]*://", value):
+            return value
+        if not value.startswith("sqlite:///"):
+            raise ValueError(f"'{value}' must be a database URL, such as postgresql://HOST/NAME or sqlite:///FILE.db")
+        return f"sqlite:///{absolute(value.removeprefix('sqlite:///'))}"
 
 
 class KeepConfig(_Section):
@@ -174,13 +186,23 @@ class SweepConfig(_Section):
         return self.train.mode
 
     @property
+    def has_secrets(self) -> bool:
+        """Whether an address holds a name and password, so that this configuration is not for everybody's eyes."""
+        return any(urlsplit(address or "").username for address in (self.tracking.uri, self.storage.study))
+
+    @property
     def experiment(self) -> str:
         """Name of the MLflow experiment."""
         return self.tracking.experiment or self.name
 
 
 def load(source: str | Path, *, name: str | None = None, assignments: Sequence[str] = ()) -> SweepConfig:
-    """Reads a sweep.
+    """Reads a sweep: `read`, then `validate`. Raises ConfigError with every problem of the configuration at once."""
+    return validate(read(source, name=name, assignments=assignments))
+
+
+def read(source: str | Path, *, name: str | None = None, assignments: Sequence[str] = ()) -> Document:
+    """Reads what was written about a sweep.
 
     Args:
         source: A YAML file, or the name of a shipped example.
@@ -188,13 +210,18 @@ def load(source: str | Path, *, name: str | None = None, assignments: Sequence[s
         assignments: Overrides such as `train.epochs=5`.
 
     Raises:
-        ConfigError: With every problem at once.
+        ConfigError: It cannot be read.
     """
     document = Document.read(_find(source))
     for assignment in assignments:
         document.set(assignment)
     if name is not None:
-        document.set(f"name={name}", flag="--name")
+        document.put(("name",), name, flag=f"--name {name}")
+    return document
+
+
+def validate(document: Document) -> SweepConfig:
+    """Makes the configuration of what was read. Raises ConfigError with every problem at once."""
     unread = _attach_space(document)
     try:
         return document.validate(SweepConfig)
@@ -210,8 +237,8 @@ def dump(config: SweepConfig) -> str:
 
 
 def _find(source: str | Path) -> Path:
-    path = Path(source).expanduser()
-    if path.suffix or path.exists():
+    path = Path(absolute(str(source)))
+    if path.suffix or path.is_file():
         return path
     if str(source) in EXAMPLES:
         return EXAMPLES[str(source)]
@@ -223,8 +250,8 @@ def _attach_space(document: Document) -> list[Problem]:
     given = document.data.get("space")
     if not isinstance(given, str):
         return []
-    path = SHIPPED.get(given, Path(given).expanduser())
-    if given not in SHIPPED and not path.suffix and not path.exists():
+    path = SHIPPED.get(given, Path(absolute(given)))
+    if given not in SHIPPED and not path.suffix and not path.is_file():
         return [document.problem(("space",), f"{unknown('space', given, SHIPPED)}; or give a YAML file")]
     try:
         document.attach("space", Document.read(path))
@@ -246,7 +273,9 @@ def _refusals(space: dict[str, Any]) -> Iterator[InitErrorDetails]:
         values = parameter.choices if isinstance(parameter, Choice) else [parameter.low, parameter.high]
         for value in values if name in fields else ():
             try:
-                TrainConfig.model_validate(base | {name: value})
+                read = getattr(TrainConfig.model_validate(base | {name: value}), name)
+                if name == "model" and read != value:
+                    yield problem((name,), f"workers run in other folders: write '{read}' for '{value}'")
             except ValidationError as error:
                 message = error.errors()[0]["msg"].removeprefix("Value error, ")
                 yield problem((name,), message if str(value) in message else f"{message}, got {value!r}")

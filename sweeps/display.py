@@ -47,13 +47,13 @@ class Display:
     def trial_changed(self, trial: Trial) -> None:
         """Shows a change."""
         before = self._trials.get(trial.number)
-        self._trials[trial.number] = trial
+        self._trials = {**self._trials, trial.number: trial}  # anew, as another thread may be drawing the old one
         if self._console.is_terminal:
             return
         if trial.outcome is not None:
-            self._console.print(self._line(trial), highlight=False, soft_wrap=True)
+            say(self._console, self._line(trial))
         elif before is not None and before.attempt < trial.attempt:
-            self._console.print(f"trial {trial.number}: attempt {trial.attempt}", highlight=False)
+            say(self._console, f"trial {trial.number}: attempt {trial.attempt}")
 
     def _line(self, trial: Trial) -> str:
         said = [f"trial {trial.number}: {trial.outcome}"]
@@ -88,7 +88,9 @@ class Display:
             value = "" if trial.value is None else f"{trial.value:.4f}"
             at = f"{max(trial.values, default=0)}/{self._config.train.validations}"
             searched = [show(trial.params[name]) if name in trial.params else "" for name in names]
-            table.add_row(str(trial.number), kind, at, value, *searched, style="bold" if trial is best else "")
+            table.add_row(
+                str(trial.number), kind, at, value, *map(Text, searched), style="bold" if trial is best else ""
+            )
         return Group(table, Text(self._summary()))
 
     def _shown(self) -> list[Trial]:
@@ -96,9 +98,13 @@ class Display:
         return sorted(newest[:_ROWS], key=lambda trial: trial.number)
 
     def _best(self) -> Trial | None:
-        sign = -1 if self._config.mode == "max" else 1
-        scored = [trial for trial in self._trials.values() if trial.value is not None]
-        return min(scored, key=lambda trial: sign * (trial.value or 0.0), default=None)
+        """The leader so far, among what ended soundly and what still runs."""
+        best = None
+        for trial in self._trials.values():
+            sound = trial.outcome not in (Kind.FAILED, Kind.LOST) and trial.value is not None
+            if sound and (best is None or self._config.train.better(trial.value or 0.0, best.value)):
+                best = trial
+        return best
 
     def _ended(self) -> int:
         return sum(trial.outcome is not None for trial in self._trials.values())
@@ -108,7 +114,12 @@ class Display:
         ended = self._ended() - self._ended_before
         if ended == 0:
             return None
-        return (time.monotonic() - self._begun) / ended * (self._config.budget.trials - self._ended())
+        return (time.monotonic() - self._begun) / ended * max(0, self._config.budget.trials - self._ended())
+
+
+def say(console: Console, text: str) -> None:
+    """Prints a text as it is: paths and messages have brackets, and those mean nothing here."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def show(value: Scalar) -> str:

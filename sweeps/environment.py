@@ -2,11 +2,13 @@
 
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 _PACKAGES = ("ray", "optuna", "mlflow", "torch", "lightning", "transformers", "datasets")
 
 
+@cache
 def environment() -> dict[str, str]:
     """Names and versions of all that could make two runs of one sweep differ."""
     found = {"python": platform.python_version(), "platform": platform.platform()}

@@ -50,13 +50,27 @@ class SweepFolder:
         """State to resume one attempt from, while its trial lives."""
         return self.path / "resume" / f"{number:04d}-{attempt}"
 
+    def inside(self, path: str | None) -> str | None:
+        """How a checkpoint or resume state is remembered: below this folder, so that the sweep can be moved."""
+        return None if path is None else "/".join(Path(path).parts[-3:])
+
+    def outside(self, path: str | None) -> str | None:
+        """Where what `inside` remembered lies now."""
+        return None if path is None else str(self.path / path)
+
     def log(self, number: int, attempt: int) -> Path:
         """The traceback of an attempt that failed."""
         return self.path / "logs" / f"{number:04d}-{attempt}.log"
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a file so that a reader, or a crash, finds the old text or the new, never a part."""
+def write_atomically(path: Path, text: str, *, private: bool = False) -> None:
+    """Writes a file so that a reader, or a crash, finds the old text or the new, never a part.
+
+    Args:
+        path: The file; its folder is made.
+        text: All of it.
+        private: Only the owner may read it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -64,6 +78,8 @@ def write_atomically(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        if not private:
+            Path(beside).chmod(0o644)
         Path(beside).replace(path)
     except BaseException:
         Path(beside).unlink(missing_ok=True)

@@ -9,19 +9,23 @@ import os
 import platform
 import threading
 import time
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import psutil
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from sweeps.errors import PreflightError
 from sweeps.folder import write_atomically
+from sweeps.halt import Halt
 
 HEARTBEAT_S = 10.0
 STALE_S = 60.0
 """A heartbeat older than this, seen from another host, means that the owner is gone."""
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,17 +34,17 @@ class Owner:
 
     Attributes:
         host: Name of its machine.
+        boot: Which boot of that machine it belongs to; empty where the system does not say.
         pid: Its process.
-        started: When that process started, as the system counts it: tells a process from a later one of the same number.
-        boot: When its machine was booted, in Unix seconds.
+        started: When that process started: tells it from a later one of the same number.
         fence: Grows by one with each owner.
         heartbeat: Last sign of life, in Unix seconds.
     """
 
     host: str
+    boot: str
     pid: int
     started: float
-    boot: float
     fence: int
     heartbeat: float
 
@@ -49,19 +53,23 @@ class Owner:
         """This process, as owner number `fence`."""
         return cls(
             host=platform.node(),
+            boot=_boot(),
             pid=os.getpid(),
             started=psutil.Process().create_time(),
-            boot=psutil.boot_time(),
             fence=fence,
             heartbeat=time.time(),
         )
 
     def alive(self) -> bool:
         """Whether the owner may still be at work."""
+        fresh = time.time() - self.heartbeat < STALE_S
         if self.host != platform.node():
-            return time.time() - self.heartbeat < STALE_S
+            return fresh
+        if self.boot != _boot() or not psutil.pid_exists(self.pid):
+            return False
         try:
-            return abs(psutil.Process(self.pid).create_time() - self.started) < 1
+            # The start of a process moves when the clock is set; an owner that beats is alive all the same.
+            return fresh or abs(psutil.Process(self.pid).create_time() - self.started) < 1
         except psutil.Error:
             return False
 
@@ -71,12 +79,12 @@ class Lease:
 
     Args:
         path: The lease file.
-        lost: Set when another driver has taken the lease over: nothing may be written from then on.
+        halt: Told when another driver has taken the lease over, or may have.
     """
 
-    def __init__(self, path: Path, *, lost: threading.Event) -> None:
+    def __init__(self, path: Path, halt: Halt) -> None:
         self._path = path
-        self._lost = lost
+        self._halt = halt
         self._owner: Owner | None = None
         self._released = threading.Event()
         self._beat = threading.Thread(target=self._keep_alive, name="lease", daemon=True)
@@ -92,41 +100,40 @@ class Lease:
                     "stop it (Ctrl+C there) or wait until it is done",
                     where=str(self._path),
                 )
-            self._owner = Owner.here(fence=1 if before is None else before.fence + 1)
-            self._write()
+            self._write(Owner.here(fence=1 if before is None else before.fence + 1))
         self._beat.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._released.set()
         self._beat.join()
-        with self._guard():
+        with suppress(OSError, Timeout), self._guard():
             if self.held():
                 self._path.unlink(missing_ok=True)
 
     def held(self) -> bool:
-        """Whether the file still names us: False once another driver has taken over."""
-        now = read_owner(self._path)
-        return (
-            self._owner is not None
-            and now is not None
-            and now.fence == self._owner.fence
-            and now.pid == self._owner.pid
-        )
+        """Whether the file still names us."""
+        mine, now = self._owner, read_owner(self._path)
+        return mine is not None and now is not None and (now.fence, now.pid) == (mine.fence, mine.pid)
 
     def _keep_alive(self) -> None:
         while not self._released.wait(HEARTBEAT_S):
-            with self._guard():
-                if not self.held():
-                    self._lost.set()
-                    return
+            try:
+                with self._guard():
+                    if not self.held():
+                        return self._halt.lose()
+                    assert self._owner is not None
+                    self._write(replace(self._owner, heartbeat=time.time()))
+            except (OSError, Timeout):
+                # A full disk may pass; but before another host could take us for dead, we must have stopped.
                 assert self._owner is not None
-                self._owner = Owner(**{**asdict(self._owner), "heartbeat": time.time()})
-                self._write()
+                if time.time() - self._owner.heartbeat > STALE_S / 2:
+                    return self._halt.lose()
+        return None
 
-    def _write(self) -> None:
-        assert self._owner is not None
-        write_atomically(self._path, json.dumps(asdict(self._owner)))
+    def _write(self, owner: Owner) -> None:
+        write_atomically(self._path, json.dumps(asdict(owner)))
+        self._owner = owner
 
     def _guard(self) -> FileLock:
         return FileLock(f"{self._path}.lock", timeout=30)
@@ -138,3 +145,7 @@ def read_owner(path: Path) -> Owner | None:
         return Owner(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def _boot() -> str:
+    return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""

@@ -1,16 +1,19 @@
 """Everything that is wrong with what a sweep needs, all at once, before anything starts."""
 
+import copy
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from sweeps.config import SweepConfig
-from sweeps.errors import PreflightError, Problem
+from sweeps.errors import ConfigError, PreflightError, Problem
 from sweeps.folder import SweepFolder
 from sweeps.record import check as check_tracking
-from trainer.document import ConfigError, Document
+from trainer.document import Document, nearest
 
 _FREE_GB = 1.0
 """Less free disk than this is not worth starting with."""
@@ -26,18 +29,42 @@ def preflight(config: SweepConfig, folder: SweepFolder, *, resume: bool) -> None
         PreflightError: With every problem at once.
         ConfigError: A resumed sweep was asked to change what it may not.
     """
-    from trainer.data import check as check_training
-
-    problems = [
-        *_past_problems(config, folder, resume=resume),
-        *_storage_problems(Path(config.storage.path)),
-        *check_training(config.train),
-        *check_tracking(config.tracking.uri, create=True),
-    ]
+    problems = [*_past_problems(config, folder, resume=resume), *surroundings(config)]
     if problems:
         raise PreflightError(problems)
     if folder.config.exists():
         _check_unchanged(config, folder)
+
+
+def surroundings(config: SweepConfig) -> Iterator[Problem]:
+    """What is wrong with the world around a sweep: storage, tracking, data, model."""
+    from trainer.data import check as check_training
+
+    yield from _storage_problems(Path(config.storage.path))
+    yield from check_training(config.train)
+    yield from _metric_problems(config)
+    yield from check_tracking(config.tracking.uri, create=True)
+
+
+def what_else(document: Document, problems: Iterable[Problem]) -> list[Problem]:
+    """What is wrong around a configuration that is itself wrong: what could not be read is taken at its default."""
+    data = copy.deepcopy(document.data)
+    for problem in problems:
+        _forget(data, problem.key.split("."))
+    data["space"] = {"learning_rate": {"type": "float", "low": 1e-5, "high": 1e-3}}
+    try:
+        return list(surroundings(SweepConfig.model_validate(data)))
+    except ValidationError:
+        return []
+
+
+def _forget(data: dict[str, Any], keys: list[str]) -> None:
+    for key in keys[:-1]:
+        inner = data.get(key)
+        if not isinstance(inner, dict):
+            return
+        data = inner
+    data.pop(keys[-1], None)
 
 
 def _past_problems(config: SweepConfig, folder: SweepFolder, *, resume: bool) -> Iterator[Problem]:
@@ -56,6 +83,21 @@ def _storage_problems(path: Path) -> Iterator[Problem]:
         yield Problem(
             key="storage.path", where=str(path), message=f"only {free_gb:.2f} GB free; {_FREE_GB:g} GB needed"
         )
+
+
+def _metric_problems(config: SweepConfig) -> Iterator[Problem]:
+    """A metric that the task does not measure would fail every trial."""
+    import numpy as np
+
+    from trainer.tasks import TASKS
+
+    task = TASKS[config.train.task]
+    if config.metric in (task.metric, "val_loss"):
+        return
+    known = [f"val_{name}" for name in (*task.metrics(np.array([0, 1]), np.array([0, 1])), "loss")]
+    if config.metric not in known:
+        message = f"task '{task.name}' measures no '{config.metric}'; it measures: {', '.join(known)}"
+        yield Problem(key="train.metric", message=message + nearest(config.metric, known))
 
 
 def _check_unchanged(config: SweepConfig, folder: SweepFolder) -> None:

@@ -4,8 +4,7 @@ Beginning, resuming and extending are the same act: take the lease, open the stu
 is told and the budget is met.
 """
 
-import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +14,9 @@ from sweeps.config import SweepConfig, dump
 from sweeps.contract import Kind, Launcher, Trial
 from sweeps.display import Display
 from sweeps.environment import environment
-from sweeps.errors import Exit
+from sweeps.errors import Exit, PreflightError
 from sweeps.folder import SweepFolder, write_atomically
+from sweeps.halt import Halt
 from sweeps.history import History
 from sweeps.launchers.build import build_launcher
 from sweeps.lease import Lease
@@ -28,6 +28,7 @@ from sweeps.selection import Candidate, from_trials, rank
 from sweeps.signals import stop_on_signals
 from sweeps.study.study import Study, Tested
 from sweeps.trial import TrainTrial, score_checkpoint
+from trainer.checkpoint import CheckpointError
 
 _RECORD_TIMEOUT_S = 60.0
 """How long the choice waits for the record to catch up before the study chooses in its place."""
@@ -45,11 +46,13 @@ class Choice:
 
     Attributes:
         ranking: Who may win, best first; empty when no trial succeeded.
-        note: What a person should know about how it was made; empty when MLflow chose and the study agrees.
+        tested: What the first of them reached on the test split.
+        notes: What a person should know about how it was made; empty when MLflow chose and the study agrees.
     """
 
     ranking: list[Candidate]
-    note: str = ""
+    tested: Tested | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +63,6 @@ class Finished:
         exit: What the process should exit with.
         trials: Every trial.
         choice: Who won; None when the sweep was stopped before that.
-        tested: What the winner reached on the test split.
         recorded: Whether MLflow has all of it.
         page: Address of the page with the trials' curves.
     """
@@ -68,7 +70,6 @@ class Finished:
     exit: int
     trials: list[Trial]
     choice: Choice | None
-    tested: Tested | None
     recorded: bool
     page: str
 
@@ -82,36 +83,35 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
         console: Where progress is shown; by default the standard output.
 
     Raises:
-        PreflightError: Something it needs is not there. Nothing was started.
+        PreflightError: Something it needs is not there, or another driver has taken the sweep over.
         ConfigError: A resumed sweep was asked to change what it may not.
     """
     folder = SweepFolder(Path(config.storage.path) / config.name)
     preflight(config, folder, resume=resume)
-    stop = threading.Event()
-    with Lease(folder.lease, lost=stop), stop_on_signals(stop) as caught:
-        write_atomically(folder.config, dump(config))
+    halt = Halt()
+    with Lease(folder.lease, halt), stop_on_signals(halt.stop) as caught, build_launcher(config.resources) as launcher:
+        new = not folder.config.exists()
+        write_atomically(folder.config, dump(config), private=True)  # addresses may hold passwords
         history = History(folder.history)
-        study = Study.open(config, folder, history=history, stop=stop)
-        display = Display(config, study.trials(), console or Console())
+        study = Study.open(config, folder, history=history, halt=halt, new=new)
         with Record(config, sweep_id=study.sweep_id, history=history, environment=environment()) as record:
             record.open(study.trials())
+            display = Display(config, study.trials(), console or Console())
             study.listen(record, Retention(config, folder, study.trials()), display)
             trial = TrainTrial(config=config.train, folder=folder, num_threads=max(1, int(config.resources.cpus)))
-            with build_launcher(config.resources) as launcher:
-                with display:
-                    launcher.run(study, trial)
-                choice = None if stop.is_set() else _choose(config, study, record)
-                tested = None if choice is None else _test(choice, study, launcher, folder)
-            write_atomically(folder.report, _report(config, study, choice, tested))
-            recorded = _close(record, folder, choice, tested)
-            page = record.page(config.tracking.uri if config.tracking.uri.startswith("http") else _LOCAL_PAGE)
+            with display:
+                launcher.run(study, trial)
+            if halt.lost.is_set():
+                record.abandon()
+                raise PreflightError.single("another driver has taken this sweep over; nothing more was written here")
+            choice = None if halt.stop.is_set() else _test(_choose(config, study, record), study, launcher, folder)
+            recorded = _close(config, folder, study, record, choice)
         return Finished(
             exit=_exit(study.trials(), choice, recorded=recorded, signal=caught.number),
             trials=study.trials(),
             choice=choice,
-            tested=tested,
             recorded=recorded,
-            page=page,
+            page=record.page(config.tracking.uri if config.tracking.uri.startswith("http") else _LOCAL_PAGE),
         )
 
 
@@ -119,59 +119,56 @@ def _choose(config: SweepConfig, study: Study, record: Record) -> Choice:
     """MLflow chooses; the study checks it, and stands in when the record could not be completed."""
     own = rank(from_trials(study.trials(), config.metric), mode=config.mode)
     if not record.flush(_RECORD_TIMEOUT_S):
-        return Choice(ranking=own, note="the record is not complete, so the study chose")
+        return Choice(ranking=own, notes=("the record is not complete, so the study chose",))
     try:
         ranking = rank(record.candidates(), mode=config.mode)
     except RecordError as error:
-        return Choice(ranking=own, note=f"the record could not be asked ({error}), so the study chose")
+        return Choice(ranking=own, notes=(f"the record could not be asked ({error}), so the study chose",))
     if [each.trial for each in ranking] != [each.trial for each in own]:
-        return Choice(
-            ranking=own, note="record and study rank the trials differently; the study is the truth and chose"
-        )
-    return Choice(ranking=ranking)
+        return Choice(ranking=own, notes=("record and study rank the trials differently; the study chose",))
+    places = {each.trial: each.checkpoint for each in own}  # where they lie now, should the sweep have been moved
+    return Choice(ranking=[replace(each, checkpoint=places[each.trial]) for each in ranking])
 
 
-def _test(choice: Choice, study: Study, launcher: Launcher, folder: SweepFolder) -> Tested | None:
-    """Tests the winner once: a winner that was tested before is not tested again."""
-    if not choice.ranking:
-        return None
-    winner = choice.ranking[0]
-    tested = study.tested
-    if tested is None or tested.trial != winner.trial:
-        assert winner.checkpoint is not None
-        metrics = launcher.call(partial(score_checkpoint, Path(winner.checkpoint)))
-        tested = Tested(trial=winner.trial, metrics=metrics)
-        study.keep_tested(tested)
-    write_atomically(
-        folder.test_results, "".join(f"{name} = {tested.metrics[name]}\n" for name in sorted(tested.metrics))
-    )
-    return tested
+def _test(choice: Choice, study: Study, launcher: Launcher, folder: SweepFolder) -> Choice:
+    """Tests the winner once: one that was tested before is not tested again. Without its weights, the next one wins."""
+    for place, winner in enumerate(choice.ranking):
+        tested = study.tested
+        if tested is None or tested.trial != winner.trial:
+            try:
+                metrics = launcher.call(partial(score_checkpoint, Path(winner.checkpoint or "")))
+            except CheckpointError as error:
+                choice = replace(choice, notes=(*choice.notes, f"trial {winner.trial} could not be tested: {error}"))
+                continue
+            tested = Tested(trial=winner.trial, metrics=metrics)
+            study.keep_tested(tested)
+        lines = (f"{name} = {tested.metrics[name]}\n" for name in sorted(tested.metrics))
+        write_atomically(folder.test_results, "".join(lines))
+        return replace(choice, ranking=choice.ranking[place:], tested=tested)
+    return replace(choice, ranking=[])
 
 
-def _report(config: SweepConfig, study: Study, choice: Choice | None, tested: Tested | None) -> str:
-    return render(
+def _close(config: SweepConfig, folder: SweepFolder, study: Study, record: Record, choice: Choice | None) -> bool:
+    """Writes the report and ends the record; says whether all of it arrived."""
+    winner = choice.ranking[0] if choice and choice.ranking else None
+    test = choice.tested.metrics if choice and choice.tested else {}
+    report = render(
         config,
         trials=study.trials(),
-        winner=choice.ranking[0] if choice and choice.ranking else None,
-        test=tested.metrics if tested else {},
-        environment=environment(),
-        notes=[choice.note] if choice and choice.note else [],
-    )
-
-
-def _close(record: Record, folder: SweepFolder, choice: Choice | None, tested: Tested | None) -> bool:
-    """Ends the record; says whether all of it arrived."""
-    if choice is None:
-        return record.finish("stopped", files=[folder.config, folder.report], timeout_s=_HASTE_S)
-    if not choice.ranking:
-        return record.finish("failed", files=[folder.config, folder.report])
-    winner = choice.ranking[0]
-    return record.finish(
-        "finished",
         winner=winner,
-        test=tested.metrics if tested else {},
-        files=[folder.config, folder.test_results, folder.report],
-        model=winner.checkpoint,
+        test=test,
+        environment=environment(),
+        notes=choice.notes if choice else (),
+    )
+    write_atomically(folder.report, report)
+    if choice is None:
+        return record.finish("stopped", files=[folder.report], timeout_s=_HASTE_S)
+    return record.finish(
+        "finished" if winner else "failed",
+        winner=winner,
+        test=test,
+        files=[folder.report, folder.test_results, *([] if config.has_secrets else [folder.config])],
+        model=winner.checkpoint if winner else None,
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sweeps.contract import Kind, Outcome, Report, Reporter, TrialSpec
 from sweeps.folder import SweepFolder, write_atomically
+from trainer.checkpoint import CheckpointError
 from trainer.config import TrainConfig
 from trainer.report import Ending, FitResult
 
@@ -43,13 +44,22 @@ class TrainTrial:
     def _fit(self, spec: TrialSpec, report: Reporter) -> FitResult:
         from trainer.fit import fit
 
-        return fit(
-            self._configure(spec),
-            checkpoint_dir=self.folder.checkpoints(spec.number, spec.attempt),
-            resume_dir=self.folder.resume(spec.number, spec.attempt),
-            resume_from=None if spec.resume_from is None else Path(spec.resume_from),
-            report=report,
-        )
+        def start(resume_from: Path | None) -> FitResult:
+            return fit(
+                self._configure(spec),
+                checkpoint_dir=self.folder.checkpoints(spec.number, spec.attempt),
+                resume_dir=self.folder.resume(spec.number, spec.attempt),
+                resume_from=resume_from,
+                report=report,
+            )
+
+        if spec.resume_from is None:
+            return start(None)
+        try:
+            return start(Path(spec.resume_from))
+        except CheckpointError as error:
+            write_atomically(self.folder.log(spec.number, spec.attempt), f"began anew: {error}\n")
+            return start(None)
 
     def _configure(self, spec: TrialSpec) -> TrainConfig:
         """The configuration of one trial, validated again as a whole."""

@@ -1,6 +1,7 @@
 """Everything that decides how one model is trained. Light to import: no torch."""
 
 import math
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,7 +23,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class TrainConfig(BaseModel):
-    """One training run. Every field can be searched; every ratio is of all optimizer steps unless said otherwise."""
+    """One training run. Every ratio is of all optimizer steps unless said otherwise."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
 
@@ -35,7 +36,7 @@ class TrainConfig(BaseModel):
     splits: Literal["held_out", "official"] = "held_out"
     """`held_out`: where no labelled test split exists, validate on a slice of train and test on the official dev split.
     `official`: validate and test on the official dev split, as published scores do."""
-    split_seed: int = 0
+    split_seed: Annotated[int, Field(ge=0)] = 0
     validation_ratio: Annotated[Ratio, Field(gt=0, lt=1)] = 0.1
     """Share of the train rows that is held out for validation."""
     max_train_rows: Count | None = None
@@ -75,7 +76,8 @@ class TrainConfig(BaseModel):
 
     # Machine
     accelerator: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
-    devices: Count = 1
+    devices: Annotated[int, Field(ge=1, le=1)] = 1
+    """One fit trains on one device."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     num_workers: Annotated[int, Field(ge=0)] = 0
     """Processes that collate batches; 0 does it in the training process."""
@@ -120,16 +122,20 @@ class TrainConfig(BaseModel):
     def _data(cls, value: str) -> str:
         if value.startswith("hub:"):
             return value
-        return _builtin(value, "built-in data set", BUILTIN_DATA) or str(Path(value).expanduser().absolute())
+        return _builtin(value, "built-in data set", BUILTIN_DATA) or absolute(value)
 
     @field_validator("model")
     @classmethod
     def _model(cls, value: str) -> str:
         if builtin := _builtin(value, "built-in model", BUILTIN_MODELS):
             return builtin
-        path = Path(value).expanduser()
-        is_path = path.exists() or value.startswith((".", "/", "~")) or value.count("/") > 1
-        return str(path.absolute()) if is_path else value
+        is_path = value.startswith((".", "/", "~")) or value.count("/") > 1 or Path(value).exists()
+        return absolute(value) if is_path else value
+
+
+def absolute(path: str) -> str:
+    """A path as it will be found from any folder; `~` is the home folder."""
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - pathlib's raises for an unknown ~user
 
 
 def _builtin(value: str, kind: str, known: dict[str, str]) -> str | None:

@@ -106,18 +106,22 @@ class Document:
         where = f"{flag} {assignment}"
         if not separator or not all(loc):
             raise ConfigError([Problem(where=where, message="must look like section.key=value")])
+        try:
+            value = _plain(YAML(typ="rt").load(io.StringIO(text)))
+        except YAMLError:
+            raise ConfigError([Problem(where=where, key=key, message="the value is not valid YAML")]) from None
+        self.put(loc, value, flag=where)
+
+    def put(self, loc: Loc, value: object, *, flag: str) -> None:
+        """Overrides one value as it is; problems with it are said to come from `flag`."""
         node = self.data
         for part in loc[:-1]:
             node = node.setdefault(str(part), {})
             if not isinstance(node, dict):
-                raise ConfigError(
-                    [Problem(where=where, key=key, message=f"'{part}' holds a single value, not a section")]
-                )
-        try:
-            node[str(loc[-1])] = _plain(YAML(typ="rt").load(io.StringIO(text)))
-        except YAMLError:
-            raise ConfigError([Problem(where=where, key=key, message="the value is not valid YAML")]) from None
-        self._flags[loc] = where
+                message = f"'{part}' holds a single value, not a section"
+                raise ConfigError([Problem(where=flag, key=".".join(map(str, loc)), message=message)])
+        node[str(loc[-1])] = value
+        self._flags[loc] = flag
 
     def attach(self, key: str, other: "Document") -> None:
         """Puts another document in place of the value of `key`; problems below it point into that document."""

@@ -1,7 +1,7 @@
 """Trials as warm actors of Ray Tune, on every node of a cluster or on this machine alone.
 
 Tune places trials and stops those that the study ends; it decides nothing, retries nothing and restores nothing. Its hooks
-(`suggest`, `on_trial_result`, `on_trial_error`) are thin adapters onto the study's three verbs.
+(`suggest`, `on_trial_result`, `on_trial_complete`, `on_trial_error`) are thin adapters onto the study's three verbs.
 """
 
 import logging
@@ -20,6 +20,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweeps.config import ResourcesConfig
 from sweeps.contract import Asker, Kind, Outcome, TrialFunction, TrialSpec, Turn
+from sweeps.errors import PreflightError, Problem
 from sweeps.launchers.ray_worker import OUTCOME, REPORT, SPEC, on_worker
 
 T = TypeVar("T")
@@ -58,6 +59,11 @@ class RayTune:
             )
             self._started = True
         logging.getLogger("ray").setLevel(logging.ERROR)
+        try:
+            self._check_room()
+        except PreflightError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -89,9 +95,9 @@ class RayTune:
             raise adapter.error
 
     def call(self, function: Callable[[], T]) -> T:
-        """Runs a function on any node that has room for a trial."""
+        """Runs a function on any node that has room for a trial; again on another if the worker is lost."""
         task: Any = ray.remote(_call).options(
-            num_cpus=self._resources.cpus, num_gpus=self._resources.gpus, max_retries=0
+            num_cpus=self._resources.cpus, num_gpus=self._resources.gpus, max_retries=2
         )
         result: T = ray.get(task.remote(function))
         return result
@@ -110,8 +116,19 @@ class RayTune:
         """Room on the living nodes, or what the configuration fixes."""
         if self._resources.concurrent != "auto":
             return self._resources.concurrent
-        rooms = [self._room(node["Resources"]) for node in _living_nodes()]
-        return max(1, sum(rooms))
+        return sum(self._room(node["Resources"]) for node in _living_nodes())
+
+    def _check_room(self) -> None:
+        """A trial that fits on no node would wait for ever."""
+        nodes = [node["Resources"] for node in _living_nodes()]
+        if not any(self._room(node) for node in nodes):
+            asked = f"cpus {self._resources.cpus:g} and gpus {self._resources.gpus:g}"
+            there = ", ".join(
+                sorted({f"{node.get('CPU', 0):g} CPUs with {node.get('GPU', 0):g} GPUs" for node in nodes})
+            )
+            raise PreflightError(
+                [Problem(key="resources", message=f"a trial asks for {asked}; the nodes have {there}")]
+            )
 
     def _room(self, resources: dict[str, float]) -> int:
         asked = {"CPU": self._resources.cpus, "GPU": self._resources.gpus}

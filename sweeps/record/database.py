@@ -1,7 +1,8 @@
 """A new SQLite database for MLflow, made whole or not at all."""
 
 import os
-import tempfile
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -15,12 +16,15 @@ def create_database(path: Path) -> None:
 
     if path.exists():
         return
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        beside = Path(folder) / path.name
+    folder = path.with_name(f".{path.name}.{os.getpid()}")
+    folder.mkdir(exist_ok=True)
+    try:
+        beside = folder / path.name
+        beside.unlink(missing_ok=True)
         engine = create_sqlalchemy_engine_with_retry(f"sqlite:///{beside}")  # type: ignore[no-untyped-call]
         _initialize_tables(engine)  # type: ignore[no-untyped-call]
         engine.dispose()
-        try:
+        with suppress(FileExistsError):
             os.link(beside, path)  # unlike a rename, never in place of one that somebody else has made meanwhile
-        except FileExistsError:
-            return
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

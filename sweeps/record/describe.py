@@ -3,6 +3,7 @@
 import getpass
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -120,7 +121,7 @@ def environment_tags(environment: Mapping[str, str]) -> dict[str, str]:
     """What the sweep ran on, and with which code."""
     found = {f"environment.{key}": value for key, value in environment.items()}
     found |= {
-        "mlflow.user": getpass.getuser(),
+        "mlflow.user": _user(),
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": Path(sys.argv[0]).name,
     }
@@ -172,3 +173,11 @@ def _leaves(section: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str,
             yield from _leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def _user() -> str:
+    """Who runs the sweep; a number where the system knows no name for it, as in containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

@@ -117,13 +117,14 @@ class Mirror:
                 self._children[number] = replace(run, status="KILLED", tags={**run.tags, tags.OUTCOME: tags.STOPPED})
         for file in ending.files:
             store.upload(self.parent.run_id, file)
-        if ending.model is not None:
+        model = {} if ending.model is None else {tags.MODEL: str(ending.winner)}
+        if ending.model is not None and self.parent.tags.get(tags.MODEL) != str(ending.winner):
             store.upload(self.parent.run_id, ending.model, to="model")
         moment = describe.now_ms()
         new = {key: value for key, value in ending.metrics.items() if self.parent.metrics.get(key) != value}
         points = [Point(key=key, step=0, value=value, timestamp_ms=moment) for key, value in new.items()]
         winner = {} if ending.winner is None else {tags.WINNER: str(ending.winner)}
-        self.parent = self._update(store, self.parent, tags=winner, points=points)
+        self.parent = self._update(store, self.parent, tags=winner | model, points=points)
         store.set_status(self.parent.run_id, ending.status)
         self.parent = replace(self.parent, status=ending.status)
         self._ended = True

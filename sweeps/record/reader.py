@@ -62,7 +62,13 @@ class RecordedSweep:
     def page(self, base_url: str) -> str:
         """The address that opens its trials, best first, with their curves."""
         run = self._run
-        return page(base_url, experiment_id=run.experiment_id, sweep=self.name, metric=self.metric, mode=self.mode)
+        return page(
+            base_url,
+            experiment_id=run.experiment_id,
+            sweep_id=run.tags[tags.ID],
+            metric=self.metric,
+            mode=self.mode,
+        )
 
 
 def find(name: str, *, tracking: str | None = None) -> RecordedSweep:

@@ -109,7 +109,7 @@ class Record:
         return page(
             base_url,
             experiment_id=parent.experiment_id,
-            sweep=self._config.name,
+            sweep_id=self._mine[tags.ID],
             metric=self._config.metric,
             mode=self._config.mode,
         )
@@ -152,6 +152,12 @@ class Record:
             self._closed = True
             self._changed.notify_all()
         return done
+
+    def abandon(self) -> None:
+        """Writes nothing more: the sweep is another driver's now."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
     # ------------------------------------------------------------------ the writer's thread
 

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces import Value
 from sweeps.contract import Kind, Scalar, Trial
+from sweeps.folder import SweepFolder
 
 _ATTRIBUTE = "sweep"
 
@@ -52,8 +53,8 @@ class Facts:
         trial.set_user_attr(_ATTRIBUTE, {item.name: getattr(self, item.name) for item in fields(self)})
 
 
-def to_trial(frozen: FrozenTrial) -> Trial:
-    """One trial as the rest of the house sees it."""
+def to_trial(frozen: FrozenTrial, folder: SweepFolder) -> Trial:
+    """One trial as the rest of the house sees it, with its files where the sweep's folder is now."""
     facts = Facts.read(frozen)
     assert facts is not None
     return Trial(
@@ -68,8 +69,8 @@ def to_trial(frozen: FrozenTrial) -> Trial:
         metrics=facts.metrics,
         summary=facts.summary,
         effective=facts.effective,
-        checkpoint=facts.checkpoint,
-        resume=facts.resume,
+        checkpoint=folder.outside(facts.checkpoint),
+        resume=folder.outside(facts.resume),
         started_ms=_milliseconds(frozen.datetime_start) or 0,
         finished_ms=_milliseconds(frozen.datetime_complete),
     )

@@ -5,7 +5,6 @@ returns, so a driver that dies between two verbs loses nothing.
 """
 
 import math
-import threading
 import uuid
 from collections import deque
 from collections.abc import Mapping
@@ -17,7 +16,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Listener, Outcome, Report, Trial, TrialSpec, Turn, Verdict
+from sweeps.errors import PreflightError
 from sweeps.folder import SweepFolder
+from sweeps.halt import Halt
 from sweeps.history import History
 from sweeps.study.draw import draw, write
 from sweeps.study.pruners import PRUNERS
@@ -27,6 +28,9 @@ from sweeps.study.storage import open_storage
 
 _TOLD = {Kind.COMPLETED: TrialState.COMPLETE, Kind.FAILED: TrialState.FAIL, Kind.LOST: TrialState.FAIL}
 """How an outcome is told to the sampler. All others are PRUNED: TPE learns from those and ignores FAIL."""
+
+_CAUSED_BY_STOPPING = frozenset({Kind.PRUNED, Kind.LOST, Kind.FAILED})
+"""Endings that say nothing about a trial once the sweep is being stopped."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,33 +52,46 @@ class _Live:
 class Study:
     """All trials of one sweep. One writer; see the module."""
 
-    def __init__(self, study: optuna.Study, config: SweepConfig, history: History, stop: threading.Event) -> None:
+    def __init__(
+        self, study: optuna.Study, config: SweepConfig, folder: SweepFolder, history: History, halt: Halt
+    ) -> None:
         self._study = study
+        self._folder = folder
         self._config = config
         self._history = history
         self._live: dict[int, _Live] = {}
         self._again: deque[int] = deque()
         self._listeners: list[Listener] = []
-        self._stop = stop
+        self._halt = halt
 
     @classmethod
-    def open(cls, config: SweepConfig, folder: SweepFolder, *, history: History, stop: threading.Event) -> Self:
+    def open(cls, config: SweepConfig, folder: SweepFolder, *, history: History, halt: Halt, new: bool = False) -> Self:
         """Opens or begins the study of a sweep, and reconciles it. Call it only with the lease in hand.
 
         Args:
             config: The sweep.
             folder: Its folder.
             history: Where measured points go.
-            stop: Once set, nothing more is asked, and what runs stays unfinished, for a resume.
+            halt: Once it says so, nothing more is asked, and what runs stays unfinished, for a resume.
+            new: The sweep begins here, so that a study of its name must be another sweep's.
+
+        Raises:
+            PreflightError: The study is another sweep's.
         """
+        storage = open_storage(folder.journal, config.storage.study)
+        if new and config.name in optuna.get_all_study_names(storage):
+            raise PreflightError.single(
+                f"a study '{config.name}' is there already, and it is not this sweep's; choose another --name or storage",
+                where=str(folder.journal) if config.storage.study is None else "storage.study",
+            )
         study = optuna.create_study(
-            storage=open_storage(folder.journal, config.storage.study),
+            storage=storage,
             study_name=config.name,
             direction="minimize" if config.mode == "min" else "maximize",
             pruner=PRUNERS[config.search.pruner](config.train.validations),
             load_if_exists=True,
         )
-        opened = cls(study, config, history, stop)
+        opened = cls(study, config, folder, history, halt)
         opened._reconcile()
         return opened
 
@@ -88,7 +105,7 @@ class Study:
     @property
     def stopping(self) -> bool:
         """Whether the sweep must end now."""
-        return self._stop.is_set()
+        return self._halt.stop.is_set()
 
     @property
     def tested(self) -> Tested | None:
@@ -107,7 +124,7 @@ class Study:
     def trials(self) -> list[Trial]:
         """Every trial, by number."""
         drawn = (each for each in self._study.get_trials(deepcopy=False) if each.user_attrs)
-        return [to_trial(each) for each in drawn]
+        return [to_trial(each, self._folder) for each in drawn]
 
     # ------------------------------------------------------------------ the three verbs
 
@@ -135,16 +152,15 @@ class Study:
         value = report.metrics.get(self._config.metric)
         if value is None:
             return self._end(live, Kind.FAILED, self._no_metric(report))
-        known = report.validation in _values(live)
-        if not known:
-            live.trial.report(value, report.validation)
         live.facts = self._learned(live, report, value)
+        if report.validation not in _values(live):
+            live.trial.report(value, report.validation)
         live.facts.keep(live.trial)
         if not math.isfinite(value):
             return self._end(
                 live, Kind.DIVERGED, f"{self._config.metric} became {value} at validation {report.validation}"
             )
-        if not known and report.validation < self._config.train.validations and live.trial.should_prune():
+        if report.validation == max(_values(live)) < self._config.train.validations and live.trial.should_prune():
             return self._end(live, Kind.PRUNED, f"not promising at validation {report.validation}")
         self._tell_listeners(number)
         return Verdict.STOP if self.stopping else Verdict.CONTINUE
@@ -152,7 +168,7 @@ class Study:
     def finish(self, number: int, attempt: int, outcome: Outcome) -> None:
         """Takes how an attempt ended. A lost one is asked again, up to `max_attempts`; a stale one changes nothing."""
         live = self._current(number, attempt)
-        if live is None or (self.stopping and outcome.kind in (Kind.PRUNED, Kind.LOST)):
+        if live is None or (self.stopping and outcome.kind in _CAUSED_BY_STOPPING):
             return
         if outcome.report is not None:
             self._history.append(number, outcome.report.history)
@@ -184,7 +200,11 @@ class Study:
         self._live[number] = _Live(trial, facts)
         self._tell_listeners(number)
         return TrialSpec(
-            number=number, attempt=facts.attempt, params=facts.params, seed=facts.seed, resume_from=facts.resume
+            number=number,
+            attempt=facts.attempt,
+            params=facts.params,
+            seed=facts.seed,
+            resume_from=self._folder.outside(facts.resume),
         )
 
     def _drawn(self, number: int) -> Facts:
@@ -203,14 +223,18 @@ class Study:
             live.facts,
             summary=dict(report.summary),
             effective=dict(report.effective) or live.facts.effective,
-            checkpoint=report.checkpoint or live.facts.checkpoint,
-            resume=report.resume or live.facts.resume,
+            resume=self._folder.inside(report.resume) or live.facts.resume,
         )
         values = _values(live)
         best = None if facts.best_validation is None else values[facts.best_validation]
-        if self._config.train.better(value, best):
-            return replace(facts, best_validation=report.validation, metrics=dict(report.metrics))
-        return facts
+        if report.validation in values or not self._config.train.better(value, best):
+            return facts
+        return replace(
+            facts,
+            best_validation=report.validation,
+            metrics=dict(report.metrics),
+            checkpoint=self._folder.inside(report.checkpoint),
+        )
 
     def _end(self, live: _Live, kind: Kind, reason: str) -> Verdict:
         """Tells how a trial ended: the facts first, as a told trial cannot be changed any more."""
@@ -261,10 +285,11 @@ class Study:
 
     def _current(self, number: int, attempt: int) -> _Live | None:
         live = self._live.get(number)
-        return live if live is not None and live.facts.attempt == attempt else None
+        stale = live is None or live.facts.attempt != attempt or self._halt.lost.is_set()
+        return None if stale else live
 
     def _tell_listeners(self, number: int) -> None:
-        trial = to_trial(self._frozen(number))
+        trial = to_trial(self._frozen(number), self._folder)
         for listener in self._listeners:
             listener.trial_changed(trial)
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Outcome, Report, Reporter, Trial, TrialSpec, Verdict
 from sweeps.folder import SweepFolder
+from sweeps.halt import Halt
 from sweeps.history import History
 from sweeps.study.study import Study
 from trainer.report import Point
@@ -44,10 +44,10 @@ def sweep_config(path: Path, **sections: Any) -> SweepConfig:
     return SweepConfig.model_validate(config)
 
 
-def open_study(config: SweepConfig, stop: threading.Event | None = None) -> Study:
+def open_study(config: SweepConfig, halt: Halt | None = None) -> Study:
     """The study of a sweep, as the driver opens it."""
     folder = SweepFolder(Path(config.storage.path) / config.name)
-    return Study.open(config, folder, history=History(folder.history), stop=stop or threading.Event())
+    return Study.open(config, folder, history=History(folder.history), halt=halt or Halt())
 
 
 def accuracy(spec: TrialSpec, validation: int) -> float:

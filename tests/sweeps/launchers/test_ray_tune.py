@@ -11,6 +11,7 @@ import pytest
 
 from sweeps.config import ResourcesConfig
 from sweeps.contract import Kind
+from sweeps.halt import Halt
 from sweeps.launchers.ray_tune import RayTune
 from tests.sweeps.synthetic import Curve, open_study, sweep_config
 
@@ -52,16 +53,16 @@ def test_a_trial_that_always_kills_its_worker_is_given_up(launcher: RayTune, tmp
 
 
 def test_stopping_ends_the_run_soon_and_leaves_trials_for_a_resume(launcher: RayTune, tmp_path: Path) -> None:
-    stop = threading.Event()
+    halt = Halt()
     config = sweep_config(tmp_path, budget={"trials": 50})
-    study = open_study(config, stop)
+    study = open_study(config, halt)
     stopped_at = []
 
     def stop_once_two_run() -> None:
         while len(list(tmp_path.glob("*-1"))) < 2:
             time.sleep(0.05)
         stopped_at.append(time.monotonic())
-        stop.set()
+        halt.stop.set()
 
     threading.Thread(target=stop_once_two_run, daemon=True).start()
     launcher.run(study, Curve(traces=tmp_path, seconds=30))

@@ -1,7 +1,6 @@
 """The study: what the three verbs promise, also after a crash at any place."""
 
 import math
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +8,12 @@ import optuna
 import pytest
 
 from sweeps.contract import Kind, Outcome, Trial, TrialSpec, Turn, Verdict
+from sweeps.errors import PreflightError
 from sweeps.folder import SweepFolder
+from sweeps.halt import Halt
+from sweeps.history import History
 from sweeps.launchers.in_process import InProcess
-from sweeps.study.study import Tested
+from sweeps.study.study import Study, Tested
 from tests.sweeps.synthetic import METRIC, Curve, Heard, open_study, report_of, sweep_config
 
 
@@ -108,7 +110,7 @@ def test_a_lost_trial_is_asked_again_from_its_resume_state(tmp_path: Path) -> No
     again = ask(study)
     assert (again.number, again.attempt) == (0, 2)
     assert again.params == first.params
-    assert again.resume_from == report_of(first, 1).resume
+    assert again.resume_from == str(tmp_path / "runs/synthetic" / str(report_of(first, 1).resume))
 
 
 def test_attempts_are_limited(tmp_path: Path) -> None:
@@ -219,16 +221,77 @@ def test_a_journal_torn_anywhere_gives_the_same_configurations(tmp_path: Path) -
 
 
 def test_stopping_leaves_what_runs_for_a_resume(tmp_path: Path) -> None:
-    stop = threading.Event()
+    halt = Halt()
     config = sweep_config(tmp_path)
-    study = open_study(config, stop)
+    study = open_study(config, halt)
     spec = ask(study)
-    stop.set()
+    halt.stop.set()
     assert study.report(0, 1, report_of(spec, 1)) is Verdict.STOP
-    study.finish(0, 1, Outcome(kind=Kind.PRUNED))
+    for kind in (Kind.PRUNED, Kind.FAILED, Kind.LOST):
+        study.finish(0, 1, Outcome(kind=kind))
     assert study.ask() is Turn.DONE
     assert study.trials()[0].outcome is None
     assert ask(open_study(config)).attempt == 2
+
+
+def test_a_driver_that_was_replaced_changes_nothing_any_more(tmp_path: Path) -> None:
+    halt = Halt()
+    study = open_study(sweep_config(tmp_path), halt)
+    spec = ask(study)
+    halt.lose()
+    journal = (tmp_path / "runs/synthetic/study.journal").read_bytes()
+    assert study.report(0, 1, report_of(spec, 1)) is Verdict.STOP
+    study.finish(0, 1, Outcome(kind=Kind.COMPLETED))
+    assert study.ask() is Turn.DONE
+    assert (tmp_path / "runs/synthetic/study.journal").read_bytes() == journal
+
+
+def test_a_verdict_that_a_crash_has_swallowed_is_given_again(tmp_path: Path) -> None:
+    config = sweep_config(tmp_path, search={"pruner": "asha"})
+    study = open_study(config)
+    specs = [ask(study) for _ in range(2)]
+    study.report(0, 1, report_of(specs[0], 1, 0.8))
+    left = optuna.load_study(study_name="synthetic", storage=_storage(tmp_path))
+    optuna.Trial(left, left.trials[1]._trial_id).report(0.1, 1)  # the driver dies before it asks the pruner
+    again = open_study(config)
+    assert ask(again).number == 0
+    assert ask(again).number == 1
+    assert again.report(1, 2, report_of(specs[1], 1, 0.1)) is Verdict.STOP
+    assert again.trials()[1].outcome is Kind.PRUNED
+
+
+def test_the_checkpoint_is_that_of_the_best_validation_over_all_attempts(tmp_path: Path) -> None:
+    study = open_study(sweep_config(tmp_path))
+    first = ask(study)
+    for validation, value in ((1, 0.5), (2, 0.9)):
+        study.report(0, 1, report_of(first, validation, value))
+    study.finish(0, 1, Outcome(kind=Kind.LOST))
+    second = ask(study)
+    for validation, value in ((1, 0.5), (2, 0.9), (3, 0.7)):
+        study.report(0, 2, report_of(second, validation, value))
+    [trial] = study.trials()
+    assert trial.best_validation == 2
+    assert str(trial.checkpoint).endswith("checkpoints/0000-1/validation-2")
+
+
+def test_a_sweep_that_was_moved_finds_its_files(tmp_path: Path) -> None:
+    study = open_study(sweep_config(tmp_path / "here"))
+    spec = ask(study)
+    study.report(0, 1, report_of(spec, 1))
+    (tmp_path / "here").rename(tmp_path / "there")
+    moved = open_study(sweep_config(tmp_path / "there"))
+    folder = tmp_path / "there/runs/synthetic"
+    assert moved.trials()[0].checkpoint == str(folder / "checkpoints/0000-1/validation-1")
+    assert ask(moved).resume_from == str(folder / "resume/0000-1/validation-1")
+
+
+def test_the_study_of_another_sweep_is_not_joined(tmp_path: Path) -> None:
+    database = {"path": str(tmp_path / "a"), "study": f"sqlite:///{tmp_path}/study.db"}
+    open_study(sweep_config(tmp_path, storage=database))
+    config = sweep_config(tmp_path, storage={**database, "path": str(tmp_path / "b")})
+    folder = SweepFolder(tmp_path / "b" / "synthetic")
+    with pytest.raises(PreflightError, match="not this sweep's"):
+        Study.open(config, folder, history=History(folder.history), halt=Halt(), new=True)
 
 
 def test_extending_is_opening_with_a_larger_budget(tmp_path: Path) -> None:
@@ -252,6 +315,9 @@ def test_the_test_of_the_winner_is_remembered(tmp_path: Path) -> None:
 
 def _optuna(tmp_path: Path) -> list[optuna.trial.FrozenTrial]:
     """The trials as any tool of Optuna's world sees them."""
+    return optuna.load_study(study_name="synthetic", storage=_storage(tmp_path)).trials
+
+
+def _storage(tmp_path: Path) -> optuna.storages.BaseStorage:
     backend = optuna.storages.journal.JournalFileBackend(str(tmp_path / "runs/synthetic/study.journal"))
-    study = optuna.load_study(study_name="synthetic", storage=optuna.storages.JournalStorage(backend))
-    return study.trials
+    return optuna.storages.JournalStorage(backend)
