@@ -128,6 +128,37 @@ def test_a_space_that_does_not_exist(tmp_path: Path) -> None:
     assert f"{path}:6" in said
 
 
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("search.seed=-1", "greater than or equal to 0"),
+        ("train.split_seed=-5", "greater than or equal to 0"),
+        ("train.devices=4", "less than or equal to 1"),
+        ("storage.study=foo", "must be a database URL"),
+        ("storage.path=s3://bucket/runs", "must be a folder"),
+        ("resources.cpus=1e-9", "greater than or equal to 0.01"),
+        ("space.model={type: choice, choices: [./mine]}", "workers run in other folders"),
+    ],
+)
+def test_values_that_would_fail_later(assignment: str, said: str) -> None:
+    assert any(said in each for each in problems("quickstart", assignment))
+
+
+def test_an_unknown_home_folder_is_a_folder_that_is_not_there() -> None:
+    assert load("quickstart", assignments=["storage.path=~nosuchuser/x"]).storage.path.endswith("~nosuchuser/x")
+    assert "cannot be read" in problems("~nosuchuser/x.yaml")[0]
+
+
+@pytest.mark.parametrize("name", ["123", "true", "2024-01-01"])
+def test_a_name_is_text_whatever_it_looks_like(name: str) -> None:
+    assert load("quickstart", name=name).name == name
+
+
+def test_an_address_with_a_password_is_a_secret() -> None:
+    assert load("quickstart", assignments=["storage.study=postgresql://u:p@h/d"]).has_secrets
+    assert not load("quickstart").has_secrets
+
+
 @pytest.mark.parametrize("name", ["../x", "a b", "", ".hidden", "x" * 65, "\x1b[31mred"])
 def test_names_that_would_be_bad_folders_are_refused(name: str) -> None:
     assert any("name" in each for each in problems("quickstart", f"name={name!r}"))

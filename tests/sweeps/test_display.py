@@ -49,6 +49,19 @@ def test_plain_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
     assert "\x1b" not in "".join(lines)
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_looks_like_markup_is_shown_as_it_is(tmp_path: Path, *, terminal: bool) -> None:
+    odd = trial(0, None, Kind.FAILED, "ValueError: no such files: [/data/a.tsv] [red]")
+    text = shown(tmp_path, odd, terminal=terminal)
+    assert terminal or "[/data/a.tsv] [red]" in text
+
+
+def test_a_failed_trial_does_not_lead(tmp_path: Path) -> None:
+    text = shown(tmp_path, trial(0, 0.99, Kind.FAILED), trial(1, 0.5, Kind.COMPLETED), terminal=False)
+    assert "best 0.5000 (trial 1)" in text
+    assert "0.9900 (trial 0)" not in text
+
+
 def test_a_new_attempt_is_said(tmp_path: Path) -> None:
     assert "trial 0: attempt 2" in shown(
         tmp_path, trial(0, None, None), trial(0, None, None, attempt=2), terminal=False

@@ -7,8 +7,9 @@ import pytest
 from sweeps.config import SweepConfig, dump
 from sweeps.errors import ConfigError, PreflightError
 from sweeps.folder import SweepFolder
-from sweeps.preflight import preflight
+from sweeps.preflight import preflight, surroundings, what_else
 from tests.sweeps.synthetic import sweep_config
+from trainer.document import Document
 
 
 def folder_of(config: SweepConfig) -> SweepFolder:
@@ -35,6 +36,21 @@ def test_all_that_is_missing_at_once(tmp_path: Path) -> None:
     said = str(caught.value)
     for part in (f"{tmp_path}/nothing", f"{tmp_path}/no/model", "did you mean", "mlflow.db", "storage.path"):
         assert part in said
+
+
+@pytest.mark.parametrize(("metric", "known"), [("val_acuracy", False), ("val_loss", True), ("val_macro_f1", True)])
+def test_a_metric_that_the_task_does_not_measure(tmp_path: Path, metric: str, *, known: bool) -> None:
+    config = sweep_config(tmp_path, train={"metric": metric})
+    said = [str(problem) for problem in surroundings(config)]
+    assert known == (not said)
+    assert known or "did you mean 'val_accuracy'?" in said[0]
+
+
+def test_what_is_wrong_around_a_wrong_configuration_is_said_too(tmp_path: Path) -> None:
+    text = dump(sweep_config(tmp_path, tracking={"uri": "http://127.0.0.1:9"}))
+    document = Document.parse(text.replace("epochs: 3", "epochs: none"), name="x.yaml")
+    problems = [document.problem(("train", "epochs"), "wrong")]
+    assert ["http://127.0.0.1:9" in str(problem) for problem in what_else(document, problems)] == [True]
 
 
 def test_a_name_that_exists_is_refused_with_the_way_on(tmp_path: Path) -> None:

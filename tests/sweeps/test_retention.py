@@ -4,8 +4,9 @@ from pathlib import Path
 
 from sweeps.contract import Kind, Trial
 from sweeps.folder import SweepFolder
+from sweeps.launchers.in_process import InProcess
 from sweeps.retention import Retention
-from tests.sweeps.synthetic import METRIC, sweep_config
+from tests.sweeps.synthetic import METRIC, Curve, open_study, sweep_config
 
 
 def trial(folder: SweepFolder, number: int, value: float, outcome: Kind | None, *, attempt: int = 1) -> Trial:
@@ -58,6 +59,21 @@ def test_the_best_weights_of_an_earlier_attempt_stay(tmp_path: Path) -> None:
     ended = Trial(**{**vars(second), "checkpoint": first.checkpoint})
     Retention(config, folder, [ended])
     assert left(folder, "checkpoints") == ["0000-1"]
+
+
+def test_a_moved_sweep_keeps_its_best(tmp_path: Path) -> None:
+    config = sweep_config(tmp_path / "here", search={"pruner": "none"}, keep={"top_k": 1})
+    study = open_study(config)
+    InProcess(config.resources).run(study, Curve())
+    for each in study.trials():
+        Path(str(each.checkpoint)).mkdir(parents=True)
+    (tmp_path / "here").rename(tmp_path / "there")
+    moved = sweep_config(tmp_path / "there", search={"pruner": "none"}, keep={"top_k": 1})
+    folder = SweepFolder(tmp_path / "there/runs/synthetic")
+    trials = open_study(moved).trials()
+    Retention(moved, folder, trials)
+    best = max(trials, key=lambda each: each.value or 0)
+    assert left(folder, "checkpoints") == [f"{best.number:04d}-1"]
 
 
 def test_it_cleans_up_what_a_dead_driver_left(tmp_path: Path) -> None:

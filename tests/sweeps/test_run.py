@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -98,9 +99,16 @@ def test_the_last_lines_name_winner_scores_page_and_the_next_command(whole: Path
 def test_the_folder_holds_exactly_what_it_should(whole: Path) -> None:
     folder = whole / "runs" / "tiny"
     names = sorted(path.name for path in folder.iterdir())
-    expected = ["checkpoints", "history", "lease.lock", "report.html", "resume", "study.journal", "sweep.yaml"]
-    assert names == [*expected, "test_results.txt"]
-    assert not list(folder.glob("resume/*"))
+    expected = [
+        "checkpoints",
+        "history",
+        "lease.lock",
+        "report.html",
+        "study.journal",
+        "sweep.yaml",
+        "test_results.txt",
+    ]
+    assert names == expected
     assert len(list(folder.glob("checkpoints/*"))) == min(3, len(trials(whole)))
     assert sorted(path.name for path in folder.glob("history/*")) == [f"{n:04d}.jsonl" for n in range(6)]
     lines = (folder / "test_results.txt").read_text().splitlines()
@@ -137,15 +145,15 @@ def test_the_record_equals_what_the_trials_measured(whole: Path) -> None:
             assert measured
 
 
+def read_best(folder: Path) -> dict[str, Any]:
+    words = [sys.executable, "-m", "sweeps", "best", "tiny", "--json"]
+    said = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(said.stdout)
+    return found
+
+
 def test_best_agrees_with_mlflow_and_gives_a_model_that_answers(whole: Path) -> None:
-    said = subprocess.run(
-        [sys.executable, "-m", "sweeps", "best", "tiny", "--json"],
-        cwd=whole,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = json.loads(said.stdout)
+    found = read_best(whole)
     assert sorted(found) == KEYS
     parent, children = runs(whole)
     top = max(children, key=lambda child: child.data.metrics.get("best_val_accuracy", -1))
@@ -170,6 +178,21 @@ def test_a_name_that_exists_is_refused(whole: Path) -> None:
     assert again.returncode == Exit.PREFLIGHT
     assert "--resume" in again.stderr
     assert "Traceback" not in again.stderr
+
+
+def test_without_its_weights_the_next_one_wins(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    first = read_best(tmp_path)
+    journal = tmp_path / "runs/tiny/study.journal"
+    kept = [line for line in journal.read_text().splitlines(keepends=True) if '"tested"' not in line]
+    journal.write_text("".join(kept))
+    weights = tmp_path / f"runs/tiny/checkpoints/{first['trial']:04d}-1"
+    for file in weights.glob("*/model.safetensors"):
+        file.write_bytes(file.read_bytes()[:-1] + b"x")
+    again = sweep(tmp_path, "--resume", "--set", "resources.launcher=in_process")
+    assert again.returncode == Exit.OK, again.stdout + again.stderr
+    assert f"trial {first['trial']} could not be tested" in again.stdout
+    assert read_best(tmp_path)["trial"] != first["trial"]
 
 
 def test_bad_input_ends_before_anything_starts(tmp_path: Path) -> None:

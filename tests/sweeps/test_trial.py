@@ -76,6 +76,21 @@ def test_what_goes_wrong_is_one_line_and_the_traceback_is_kept(tmp_path: Path) -
     assert "Traceback" in log.read_text()
 
 
+def test_a_resume_state_that_cannot_be_read_means_beginning_anew(tmp_path: Path) -> None:
+    torn = tmp_path / "runs/synthetic/resume/0003-1/validation-2"
+    torn.mkdir(parents=True)
+    again = TrialSpec(number=3, attempt=2, params={"learning_rate": 1e-3}, seed=5, resume_from=str(torn))
+    heard: list[int] = []
+
+    def report(said: Report) -> Verdict:
+        heard.append(said.validation)
+        return Verdict.CONTINUE
+
+    assert trial_of(small(tmp_path))(again, report).kind is Kind.COMPLETED
+    assert heard == [1, 2, 3, 4]
+    assert "began anew" in (tmp_path / "runs/synthetic/logs/0003-2.log").read_text()
+
+
 @dataclass(frozen=True)
 class Watched:
     """A real trial that notes, after its fit, in which process it ran and what that process still has running."""

@@ -11,6 +11,7 @@ import pytest
 
 from sweeps.config import ResourcesConfig
 from sweeps.contract import Kind
+from sweeps.errors import PreflightError
 from sweeps.halt import Halt
 from sweeps.launchers.ray_tune import RayTune
 from tests.sweeps.synthetic import Curve, open_study, sweep_config
@@ -50,6 +51,15 @@ def test_a_trial_that_always_kills_its_worker_is_given_up(launcher: RayTune, tmp
     assert (trials[0].outcome, trials[0].attempt) == (Kind.LOST, 2)
     assert trials[0].reason
     assert [trial.outcome for trial in trials[1:]] == [Kind.COMPLETED] * 2
+
+
+def test_a_trial_that_fits_on_no_node_is_refused_at_once(launcher: RayTune) -> None:
+    del launcher  # its cluster is the one that is asked
+    with (
+        pytest.raises(PreflightError, match="a trial asks for cpus 1000 and gpus 0"),
+        RayTune(ResourcesConfig(cpus=1000)),
+    ):
+        pass
 
 
 def test_stopping_ends_the_run_soon_and_leaves_trials_for_a_resume(launcher: RayTune, tmp_path: Path) -> None:
