@@ -89,7 +89,20 @@ def _part_problems(source: Source, part: str, config: "TrainConfig") -> list[Pro
     except ConfigError as error:
         return error.problems
     cut = [split for split in SPLITS if part_of(split, source.parts, config) == part]
-    return [problem for split in cut for problem in _empty(split, size, source.parts, config)]
+    empty = [problem for split in cut for problem in _empty(split, size, source.parts, config)]
+    if empty or "train" not in cut:
+        return empty
+    return _too_few_steps(len(choose("train", size, source.parts, config)), config)
+
+
+def _too_few_steps(num_rows: int, config: "TrainConfig") -> list[Problem]:
+    """Each validation comes after at least one optimizer step."""
+    num_batches = -(-num_rows // config.batch_size) * config.epochs
+    num_steps = -(-num_batches // config.accumulate)
+    if config.validations <= num_steps:
+        return []
+    message = f"{config.validations} validations do not fit into {num_steps} optimizer steps on {num_rows} rows"
+    return [Problem(key="train.validations", message=message)]
 
 
 def _empty(split: Split, num_rows: int, parts: tuple[str, ...], config: "TrainConfig") -> list[Problem]:

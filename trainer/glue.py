@@ -45,6 +45,8 @@ class GlueFiles:
                 table.fill(lines)
         except UnicodeDecodeError as error:
             table.wrong(f"is not UTF-8 text ({error.reason} at byte {error.start})")
+        except OSError as error:
+            table.wrong(f"cannot be read ({error.strerror})")
         if not table.labels and not table.problems:
             table.wrong("has no rows")
         if table.problems:

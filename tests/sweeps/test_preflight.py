@@ -46,6 +46,12 @@ def test_a_metric_that_the_task_does_not_measure(tmp_path: Path, metric: str, *,
     assert known or "did you mean 'val_accuracy'?" in said[0]
 
 
+def test_more_validations_than_steps(tmp_path: Path) -> None:
+    few = sweep_config(tmp_path, train={"max_train_rows": 64, "epochs": 1, "batch_size": 32, "validations": 3})
+    [said] = surroundings(few)
+    assert str(said) == "train.validations: 3 validations do not fit into 2 optimizer steps on 64 rows"
+
+
 def test_what_is_wrong_around_a_wrong_configuration_is_said_too(tmp_path: Path) -> None:
     text = dump(sweep_config(tmp_path, tracking={"uri": "http://127.0.0.1:9"}))
     document = Document.parse(text.replace("epochs: 3", "epochs: none"), name="x.yaml")
