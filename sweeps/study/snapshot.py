@@ -27,6 +27,7 @@ class Facts:
         params: The configuration, whole from the start; Optuna's own fields are filled one by one.
         attempt: The newest attempt, from 1; 0 before it was handed out.
         losses: Attempts whose worker died under them.
+        heard: The newest validation whose report is in these facts; Optuna's values may be one ahead after a crash.
         outcome: Name of the `Kind`, once it ended.
     """
 
@@ -34,6 +35,7 @@ class Facts:
     params: Mapping[str, Value]
     attempt: int = 0
     losses: int = 0
+    heard: int = 0
     outcome: str | None = None
     reason: str = ""
     best_validation: int | None = None

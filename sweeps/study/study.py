@@ -160,7 +160,7 @@ class Study:
             return self._end(
                 live, Kind.DIVERGED, f"{self._config.metric} became {value} at validation {report.validation}"
             )
-        if report.validation == max(_values(live)) < self._config.train.validations and live.trial.should_prune():
+        if report.validation == max(_values(live)) and self._hopeless(live):
             return self._end(live, Kind.PRUNED, f"not promising at validation {report.validation}")
         self._tell_listeners(number)
         return Verdict.STOP if self.stopping else Verdict.CONTINUE
@@ -221,13 +221,13 @@ class Study:
     def _learned(self, live: _Live, report: Report, value: float) -> Facts:
         facts = replace(
             live.facts,
+            heard=max(report.validation, live.facts.heard),
             summary=dict(report.summary),
             effective=dict(report.effective) or live.facts.effective,
             resume=self._folder.inside(report.resume) or live.facts.resume,
         )
-        values = _values(live)
-        best = None if facts.best_validation is None else values[facts.best_validation]
-        if report.validation in values or not self._config.train.better(value, best):
+        best = self._best({report.validation: value} | _values(live))
+        if best != report.validation or best == facts.best_validation:
             return facts
         return replace(
             facts,
@@ -235,6 +235,19 @@ class Study:
             metrics=dict(report.metrics),
             checkpoint=self._folder.inside(report.checkpoint),
         )
+
+    def _best(self, values: Mapping[int, float]) -> int | None:
+        """The validation at which the metric was best; of equal ones the first."""
+        best = None
+        for validation in sorted(values):
+            if self._config.train.better(values[validation], None if best is None else values[best]):
+                best = validation
+        return best
+
+    def _hopeless(self, live: _Live) -> bool:
+        """Whether the pruner gives the trial up at its newest validation; after the last there is nothing to save."""
+        newest = max(_values(live), default=0)
+        return newest == live.facts.heard and 0 < newest < self._config.train.validations and live.trial.should_prune()
 
     def _end(self, live: _Live, kind: Kind, reason: str) -> Verdict:
         """Tells how a trial ended: the facts first, as a told trial cannot be changed any more."""
@@ -269,11 +282,16 @@ class Study:
         """Mends what a dead driver left: every RUNNING trial is told, or asked again."""
         for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             facts = Facts.read(frozen)
-            if facts is None or facts.outcome is None:
+            if facts is None:
                 self._again.append(frozen.number)
+                continue
+            live = _Live(write(self._study, self._trial_id(frozen.number), self._config.space, facts.params), facts)
+            if facts.outcome is not None:
+                self._tell(live)
+            elif self._hopeless(live):
+                self._end(live, Kind.PRUNED, f"not promising at validation {max(_values(live))}")
             else:
-                trial = write(self._study, self._trial_id(frozen.number), self._config.space, facts.params)
-                self._tell(_Live(trial, facts))
+                self._again.append(frozen.number)
 
     def _frozen(self, number: int) -> FrozenTrial:
         return self._study.get_trials(deepcopy=False)[number]

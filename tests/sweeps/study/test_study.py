@@ -254,10 +254,32 @@ def test_a_verdict_that_a_crash_has_swallowed_is_given_again(tmp_path: Path) -> 
     left = optuna.load_study(study_name="synthetic", storage=_storage(tmp_path))
     optuna.Trial(left, left.trials[1]._trial_id).report(0.1, 1)  # the driver dies before it asks the pruner
     again = open_study(config)
-    assert ask(again).number == 0
-    assert ask(again).number == 1
+    assert [ask(again).number, ask(again).number] == [0, 1]
     assert again.report(1, 2, report_of(specs[1], 1, 0.1)) is Verdict.STOP
     assert again.trials()[1].outcome is Kind.PRUNED
+
+
+def test_cut_after_any_line_of_its_journal_the_sweep_ends_as_it_would_have(tmp_path: Path) -> None:
+    config = sweep_config(tmp_path, search={"pruner": "asha"}, budget={"trials": 4})
+    InProcess(config.resources).run(open_study(config), Curve())
+    whole = _ends(open_study(config).trials())
+    journal = tmp_path / "runs/synthetic/study.journal"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    tried = 0
+    for cut in range(1, len(lines)):
+        if b"completed_rung" in lines[cut - 1]:
+            continue  # the pruner marks a rung before it judges, in two lines of its own: a judgement between them is lost
+        journal.write_bytes(b"".join(lines[:cut]))
+        InProcess(config.resources).run(open_study(config), Curve())
+        assert _ends(open_study(config).trials()) == whole, f"cut after line {cut} of {len(lines)}"
+        tried += 1
+    assert tried > 40
+
+
+def _ends(trials: list[Trial]) -> list[tuple[object, ...]]:
+    return [
+        (each.number, each.params, each.outcome, each.values, each.best_validation, each.metrics) for each in trials
+    ]
 
 
 def test_the_checkpoint_is_that_of_the_best_validation_over_all_attempts(tmp_path: Path) -> None:
