@@ -174,9 +174,10 @@ def read_parameters(data: Mapping[str, Any]) -> tuple[dict[str, Float | Int | Ch
         try:
             parameters[name] = _PARAMETER.validate_python(written)
         except ValidationError as error:
-            details += [
-                problem((name, *item["loc"]), item["msg"], item["type"], item["input"]) for item in error.errors()
-            ]
+            for item in error.errors():
+                known = item["type"] != "union_tag_not_found"
+                message = item["msg"] if known else "needs a type: float, int or choice"
+                details.append(problem((name, *item["loc"]), message, item["type"], item["input"]))
     return parameters, details
 
 

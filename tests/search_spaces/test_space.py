@@ -89,6 +89,8 @@ def test_a_number_written_as_text_is_a_number() -> None:
         ({"type": "float", "low": 0, "high": float("nan")}, "finite"),
         ({"type": "float", "low": 0, "hihg": 1}, "required"),
         ({"type": "real", "low": 0, "high": 1}, "'real'"),
+        ({"low": 0, "high": 1}, "needs a type: float, int or choice"),
+        ({"type": "float", "low": 0, "high": 1, "when": {"scheduler": []}}, "at least 1 item"),
         ({"type": "float", "low": 0, "high": 1, "when": {"schedler": "linear"}}, "unknown parameter 'schedler'"),
         ({"type": "float", "low": 0, "high": 1, "when": {"scheduler": "cosine"}}, "'scheduler' can never be 'cosine'"),
     ],
