@@ -102,8 +102,10 @@ def _command(*words: str) -> str:
     if shutil.which("sweeps"):
         return shlex.join(["sweeps", *words])
     beside = Path(sys.executable).with_name("sweeps")
-    program = [os.path.relpath(beside)] if beside.exists() else [sys.executable, "-m", "sweeps"]
-    return shlex.join([*program, *words])
+    if not beside.exists():
+        return shlex.join([sys.executable, "-m", "sweeps", *words])
+    here = Path.cwd()
+    return shlex.join([str(beside.relative_to(here) if beside.is_relative_to(here) else beside), *words])
 
 
 def _found_from_here(config: SweepConfig) -> bool:

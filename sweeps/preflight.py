@@ -4,6 +4,7 @@ import copy
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def surroundings(config: SweepConfig) -> Iterator[Problem]:
     from trainer.data import check as check_training
 
     yield from _storage_problems(Path(config.storage.path))
-    yield from check_training(config.train)
+    yield from (replace(each, key=f"train.{each.key}") if each.key else each for each in check_training(config.train))
     yield from _metric_problems(config)
     yield from check_tracking(config.tracking.uri, create=True)
 

@@ -102,7 +102,7 @@ def _too_few_steps(num_rows: int, config: "TrainConfig") -> list[Problem]:
     if config.validations <= num_steps:
         return []
     message = f"{config.validations} validations do not fit into {num_steps} optimizer steps on {num_rows} rows"
-    return [Problem(key="train.validations", message=message)]
+    return [Problem(key="validations", message=message)]
 
 
 def _empty(split: Split, num_rows: int, parts: tuple[str, ...], config: "TrainConfig") -> list[Problem]:

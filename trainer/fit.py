@@ -97,8 +97,6 @@ def _fit(config: TrainConfig, outside: Outside, resumed: resume.Resumed | None) 
 
 
 def _trainer(config: TrainConfig, reporting: Reporting, *, epochs: int) -> Trainer:
-    if config.devices > 1:
-        raise ConfigError([Problem(key="devices", message=f"one fit trains on one device, got {config.devices}")])
     try:
         return Trainer(
             accelerator=config.accelerator,
