@@ -21,13 +21,11 @@ from sweeps.folder import SweepFolder
 from sweeps.halt import Halt
 from sweeps.history import History
 from sweeps.study.draw import draw, write
+from sweeps.study.live import Live
 from sweeps.study.pruners import PRUNERS
 from sweeps.study.samplers import build_sampler
 from sweeps.study.snapshot import Facts, to_trial
 from sweeps.study.storage import open_storage
-
-_TOLD = {Kind.COMPLETED: TrialState.COMPLETE, Kind.FAILED: TrialState.FAIL, Kind.LOST: TrialState.FAIL}
-"""How an outcome is told to the sampler. All others are PRUNED: TPE learns from those and ignores FAIL."""
 
 _CAUSED_BY_STOPPING = frozenset({Kind.PRUNED, Kind.LOST, Kind.FAILED})
 """Endings that say nothing about a trial once the sweep is being stopped."""
@@ -41,14 +39,6 @@ class Tested:
     metrics: Mapping[str, float]
 
 
-@dataclass
-class _Live:
-    """A trial that a worker has in hand."""
-
-    trial: optuna.Trial
-    facts: Facts
-
-
 class Study:
     """All trials of one sweep. One writer; see the module."""
 
@@ -59,7 +49,7 @@ class Study:
         self._folder = folder
         self._config = config
         self._history = history
-        self._live: dict[int, _Live] = {}
+        self._live: dict[int, Live] = {}
         self._again: deque[int] = deque()
         self._listeners: list[Listener] = []
         self._halt = halt
@@ -152,15 +142,12 @@ class Study:
         value = report.metrics.get(self._config.metric)
         if value is None:
             return self._end(live, Kind.FAILED, self._no_metric(report))
-        live.facts = self._learned(live, report, value)
-        if report.validation not in _values(live):
-            live.trial.report(value, report.validation)
-        live.facts.keep(live.trial)
+        live.learn(report, value, self._folder)
         if not math.isfinite(value):
             return self._end(
                 live, Kind.DIVERGED, f"{self._config.metric} became {value} at validation {report.validation}"
             )
-        if report.validation == max(_values(live)) and self._hopeless(live):
+        if report.validation == live.facts.heard and live.hopeless():
             return self._end(live, Kind.PRUNED, f"not promising at validation {report.validation}")
         self._tell_listeners(number)
         return Verdict.STOP if self.stopping else Verdict.CONTINUE
@@ -169,21 +156,20 @@ class Study:
         """Takes how an attempt ended. A lost one is asked again, up to `max_attempts`; a stale one changes nothing."""
         live = self._current(number, attempt)
         if live is None or (self.stopping and outcome.kind in _CAUSED_BY_STOPPING):
-            return
+            return None
         if outcome.report is not None:
             self._history.append(number, outcome.report.history)
             summary = {**live.facts.summary, **outcome.report.summary}
-            live.facts = replace(
-                live.facts, summary=summary, effective=outcome.report.effective or live.facts.effective
-            )
+            effective = outcome.report.effective or live.facts.effective
+            live.facts = replace(live.facts, summary=summary, effective=effective)
         if outcome.kind is Kind.LOST:
             live.facts = replace(live.facts, losses=live.facts.losses + 1)
             if live.facts.losses < self._config.resources.max_attempts:
-                self._lose(number, live)
-                return
+                return self._lose(number, live)
         if outcome.kind is Kind.COMPLETED and live.facts.best_validation is None:
             outcome = replace(outcome, kind=Kind.FAILED, reason=f"ended without a finite {self._config.metric}")
         self._end(live, outcome.kind, outcome.reason)
+        return None
 
     # ------------------------------------------------------------------ asking
 
@@ -193,11 +179,10 @@ class Study:
 
     def _attempt(self, number: int) -> TrialSpec:
         """Hands out a trial: for the first time, or again from its last acknowledged resume state."""
-        facts = self._drawn(number)
-        trial = write(self._study, self._trial_id(number), self._config.space, facts.params)
-        facts = replace(facts, attempt=facts.attempt + 1, reason="")
-        facts.keep(trial)
-        self._live[number] = _Live(trial, facts)
+        live = self._open(number, self._drawn(number))
+        facts = replace(live.facts, attempt=live.facts.attempt + 1, reason="")
+        live.keep(facts)
+        self._live[number] = live
         self._tell_listeners(number)
         return TrialSpec(
             number=number,
@@ -218,57 +203,16 @@ class Study:
 
     # ------------------------------------------------------------------ telling
 
-    def _learned(self, live: _Live, report: Report, value: float) -> Facts:
-        facts = replace(
-            live.facts,
-            heard=max(report.validation, live.facts.heard),
-            summary=dict(report.summary),
-            effective=dict(report.effective) or live.facts.effective,
-            resume=self._folder.inside(report.resume) or live.facts.resume,
-        )
-        best = self._best({report.validation: value} | _values(live))
-        if best != report.validation or best == facts.best_validation:
-            return facts
-        return replace(
-            facts,
-            best_validation=report.validation,
-            metrics=dict(report.metrics),
-            checkpoint=self._folder.inside(report.checkpoint),
-        )
-
-    def _best(self, values: Mapping[int, float]) -> int | None:
-        """The validation at which the metric was best; of equal ones the first."""
-        best = None
-        for validation in sorted(values):
-            if self._config.train.better(values[validation], None if best is None else values[best]):
-                best = validation
-        return best
-
-    def _hopeless(self, live: _Live) -> bool:
-        """Whether the pruner gives the trial up at its newest validation; after the last there is nothing to save."""
-        newest = max(_values(live), default=0)
-        return newest == live.facts.heard and 0 < newest < self._config.train.validations and live.trial.should_prune()
-
-    def _end(self, live: _Live, kind: Kind, reason: str) -> Verdict:
+    def _end(self, live: Live, kind: Kind, reason: str) -> Verdict:
         """Tells how a trial ended: the facts first, as a told trial cannot be changed any more."""
-        live.facts = replace(live.facts, outcome=kind, reason=reason)
-        live.facts.keep(live.trial)
-        self._tell(live)
+        live.keep(replace(live.facts, outcome=kind, reason=reason))
+        live.tell()
         self._live.pop(live.trial.number, None)
         self._tell_listeners(live.trial.number)
         return Verdict.STOP
 
-    def _tell(self, live: _Live) -> None:
-        kind = Kind(live.facts.outcome or Kind.FAILED)
-        values = _values(live)
-        if kind in (Kind.DIVERGED, Kind.OUT_OF_MEMORY) and all(map(math.isfinite, values.values())):
-            live.trial.report(math.nan, max(values, default=0) + 1)
-        best = live.facts.best_validation
-        value = values[best] if kind is Kind.COMPLETED and best is not None else None
-        self._study.tell(live.trial, value, state=_TOLD.get(kind, TrialState.PRUNED))
-
-    def _lose(self, number: int, live: _Live) -> None:
-        live.facts.keep(live.trial)
+    def _lose(self, number: int, live: Live) -> None:
+        live.keep(live.facts)
         del self._live[number]
         self._again.append(number)
         self._tell_listeners(number)
@@ -285,23 +229,25 @@ class Study:
             if facts is None:
                 self._again.append(frozen.number)
                 continue
-            live = _Live(write(self._study, self._trial_id(frozen.number), self._config.space, facts.params), facts)
+            live = self._open(frozen.number, facts)
             if facts.outcome is not None:
-                self._tell(live)
-            elif self._hopeless(live):
-                self._end(live, Kind.PRUNED, f"not promising at validation {max(_values(live))}")
+                live.tell()
+            elif live.hopeless():
+                self._end(live, Kind.PRUNED, f"not promising at validation {facts.heard}")
             else:
                 self._again.append(frozen.number)
+
+    def _open(self, number: int, facts: Facts) -> Live:
+        """A running trial as an object that can be reported to; what is missing of its configuration is written."""
+        trial_id = self._frozen(number)._trial_id  # noqa: SLF001 - there is no public way to reopen a trial
+        return Live(write(self._study, trial_id, self._config.space, facts.params), facts, self._config)
 
     def _frozen(self, number: int) -> FrozenTrial:
         return self._study.get_trials(deepcopy=False)[number]
 
-    def _trial_id(self, number: int) -> int:
-        return self._frozen(number)._trial_id  # noqa: SLF001 - there is no public way to reopen a trial
-
     # ------------------------------------------------------------------ bookkeeping
 
-    def _current(self, number: int, attempt: int) -> _Live | None:
+    def _current(self, number: int, attempt: int) -> Live | None:
         live = self._live.get(number)
         stale = live is None or live.facts.attempt != attempt or self._halt.lost.is_set()
         return None if stale else live
@@ -310,8 +256,3 @@ class Study:
         trial = to_trial(self._frozen(number), self._folder)
         for listener in self._listeners:
             listener.trial_changed(trial)
-
-
-def _values(live: _Live) -> dict[int, float]:
-    """Raw value by validation, as storage has it."""
-    return live.trial.storage.get_trial(live.trial._trial_id).intermediate_values  # noqa: SLF001
