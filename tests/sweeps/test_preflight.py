@@ -89,4 +89,6 @@ def test_a_resume_may_not_change_what_makes_trials_comparable(tmp_path: Path) ->
 def test_a_resume_may_bring_a_larger_budget(tmp_path: Path) -> None:
     begin(sweep_config(tmp_path))
     larger = sweep_config(tmp_path, budget={"trials": 50}, resources={"max_attempts": 5})
+    written = folder_of(larger).config.read_text()
     preflight(larger, folder_of(larger), resume=True)
+    assert folder_of(larger).config.read_text() == written
