@@ -34,7 +34,7 @@ format: $(READY) ## Format the code
 bench: $(READY) ## Print how fast it is, as ratios measured in one run
 	$(BIN)/python -m benchmarks
 
-clean: ## Remove the environment and what the default sweep left
+clean: ## Remove the environment and the folder of the default sweep
 	rm -rf $(VENV) runs/quickstart build *.egg-info
 
 $(READY): pyproject.toml constraints.txt

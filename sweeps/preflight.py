@@ -108,7 +108,7 @@ def _check_unchanged(config: SweepConfig, folder: SweepFolder) -> None:
     changed = [
         document.problem(tuple(key.split(".")), f"was {old!r} and is now {new!r}; use another --name for another sweep")
         for key, old, new in _differences(before, now)
-        if key.split(".")[0] not in _MAY_CHANGE
+        if key.split(".")[0] not in _MAY_CHANGE or key == "storage.study"  # another study would be another sweep
     ]
     if changed:
         raise ConfigError(changed)

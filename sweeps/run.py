@@ -26,7 +26,7 @@ from sweeps.report import render
 from sweeps.retention import Retention
 from sweeps.selection import Candidate, from_trials, rank
 from sweeps.signals import stop_on_signals
-from sweeps.study.study import Study, Tested
+from sweeps.study.study import Study, Tested, refuse_foreign
 from sweeps.trial import TrainTrial, score_checkpoint
 from trainer.checkpoint import CheckpointError
 
@@ -90,10 +90,11 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
     preflight(config, folder, resume=resume)
     halt = Halt()
     with Lease(folder.lease, halt), stop_on_signals(halt.stop) as caught, build_launcher(config.resources) as launcher:
-        new = not folder.config.exists()
+        if not folder.config.exists():
+            refuse_foreign(config, folder)
         write_atomically(folder.config, dump(config), private=True)  # addresses may hold passwords
         history = History(folder.history)
-        study = Study.open(config, folder, history=history, halt=halt, new=new)
+        study = Study.open(config, folder, history=history, halt=halt)
         with Record(config, sweep_id=study.sweep_id, history=history, environment=environment()) as record:
             record.open(study.trials())
             display = Display(config, study.trials(), console or Console())

@@ -24,7 +24,7 @@ MIXED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
 def evaluate(checkpoint: Path, config: TrainConfig | None = None, split: Split = "test") -> dict[str, float]:
-    """Scores a checkpoint on a split. The only function that reads the test rows.
+    """Scores a checkpoint on a split. The only function that scores the test rows.
 
     Args:
         checkpoint: A folder that `fit` wrote.

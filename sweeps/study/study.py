@@ -55,7 +55,7 @@ class Study:
         self._halt = halt
 
     @classmethod
-    def open(cls, config: SweepConfig, folder: SweepFolder, *, history: History, halt: Halt, new: bool = False) -> Self:
+    def open(cls, config: SweepConfig, folder: SweepFolder, *, history: History, halt: Halt) -> Self:
         """Opens or begins the study of a sweep, and reconciles it. Call it only with the lease in hand.
 
         Args:
@@ -63,19 +63,9 @@ class Study:
             folder: Its folder.
             history: Where measured points go.
             halt: Once it says so, nothing more is asked, and what runs stays unfinished, for a resume.
-            new: The sweep begins here, so that a study of its name must be another sweep's.
-
-        Raises:
-            PreflightError: The study is another sweep's.
         """
-        storage = open_storage(folder.journal, config.storage.study)
-        if new and config.name in optuna.get_all_study_names(storage):
-            raise PreflightError.single(
-                f"a study '{config.name}' is there already, and it is not this sweep's; choose another --name or storage",
-                where=str(folder.journal) if config.storage.study is None else "storage.study",
-            )
         study = optuna.create_study(
-            storage=storage,
+            storage=open_storage(folder.journal, config.storage.study),
             study_name=config.name,
             direction="minimize" if config.mode == "min" else "maximize",
             pruner=PRUNERS[config.search.pruner](config.train.validations),
@@ -256,3 +246,12 @@ class Study:
         trial = to_trial(self._frozen(number), self._folder)
         for listener in self._listeners:
             listener.trial_changed(trial)
+
+
+def refuse_foreign(config: SweepConfig, folder: SweepFolder) -> None:
+    """Call it before a sweep begins: a study of its name, already there, is another sweep's. Raises PreflightError."""
+    if config.name in optuna.get_all_study_names(open_storage(folder.journal, config.storage.study)):
+        raise PreflightError.single(
+            f"a study '{config.name}' is there already, and it is not this sweep's; choose another --name or storage",
+            where=str(folder.journal) if config.storage.study is None else "storage.study",
+        )

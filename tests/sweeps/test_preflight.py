@@ -76,6 +76,7 @@ def test_a_resume_may_not_change_what_makes_trials_comparable(tmp_path: Path) ->
         search={"sampler": "tpe"},
         space={"learning_rate": {"type": "float", "low": 1e-6, "high": 1e-2, "log": True}},
         budget={"trials": 50},
+        storage={"study": f"sqlite:///{tmp_path}/other.db"},
     )
     with pytest.raises(ConfigError) as caught:
         preflight(changed, folder_of(changed), resume=True)
@@ -83,6 +84,7 @@ def test_a_resume_may_not_change_what_makes_trials_comparable(tmp_path: Path) ->
     assert "train.epochs: was 3 and is now 9" in said
     assert "search.sampler: was 'random' and is now 'tpe'" in said
     assert "space.learning_rate.low: was 1e-05 and is now 1e-06" in said
+    assert "storage.study: was None" in said
     assert "budget" not in said
 
 

@@ -11,9 +11,8 @@ from sweeps.contract import Kind, Outcome, Trial, TrialSpec, Turn, Verdict
 from sweeps.errors import PreflightError
 from sweeps.folder import SweepFolder
 from sweeps.halt import Halt
-from sweeps.history import History
 from sweeps.launchers.in_process import InProcess
-from sweeps.study.study import Study, Tested
+from sweeps.study.study import Tested, refuse_foreign
 from tests.sweeps.synthetic import METRIC, Curve, Heard, open_study, report_of, sweep_config
 
 
@@ -313,7 +312,8 @@ def test_the_study_of_another_sweep_is_not_joined(tmp_path: Path) -> None:
     config = sweep_config(tmp_path, storage={**database, "path": str(tmp_path / "b")})
     folder = SweepFolder(tmp_path / "b" / "synthetic")
     with pytest.raises(PreflightError, match="not this sweep's"):
-        Study.open(config, folder, history=History(folder.history), halt=Halt(), new=True)
+        refuse_foreign(config, folder)
+    assert not folder.config.exists()
 
 
 def test_extending_is_opening_with_a_larger_budget(tmp_path: Path) -> None:
