@@ -9,7 +9,8 @@ import jinja2
 from markupsafe import Markup
 
 from sweeps.config import SweepConfig
-from sweeps.contract import Kind, Scalar, Trial
+from sweeps.contract import Kind, Trial
+from sweeps.display import duration, show
 from sweeps.report.charts import curves_chart, history_chart
 from sweeps.selection import Candidate, from_trials, rank
 
@@ -68,20 +69,6 @@ def render(
         settings={name: show(value) for name, value in config.train.model_dump().items()},
         environment=environment,
     )
-
-
-def show(value: Scalar) -> str:
-    """A setting or a score as people read it."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 60:  # noqa: PLR2004
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
 
 
 def _environment() -> jinja2.Environment:

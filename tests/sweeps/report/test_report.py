@@ -7,7 +7,6 @@ import pytest
 from sweeps.contract import Kind, Trial
 from sweeps.history import History
 from sweeps.report import render
-from sweeps.report.render import duration
 from sweeps.selection import from_trials, rank
 from tests.sweeps.record.recorded import METRIC, ended, live_trial, measured, sweep_config
 
@@ -97,10 +96,3 @@ def test_the_spread_is_of_the_completed(tmp_path: Path) -> None:
     pruned = ended(replace(measured(live_trial(2), history), values={3: 0.1}), Kind.PRUNED)
     page = Page(render(sweep_config(tmp_path), trials=[*done, pruned], winner=None, test={}, environment={}))
     assert "goes from 0.6500 (worst) to 0.6600 (best)" in page.said
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0.04, "0.0 s"), (59.9, "59.9 s"), (61, "1 min 01 s"), (7325, "2 h 02 min")]
-)
-def test_duration(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
