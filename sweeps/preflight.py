@@ -15,6 +15,7 @@ from sweeps.errors import ConfigError, PreflightError, Problem
 from sweeps.folder import SweepFolder
 from sweeps.record import check as check_tracking
 from trainer.document import Document, nearest
+from trainer.tasks import TASKS
 
 _FREE_GB = 1.0
 """Less free disk than this is not worth starting with."""
@@ -88,14 +89,8 @@ def _storage_problems(path: Path) -> Iterator[Problem]:
 
 def _metric_problems(config: SweepConfig) -> Iterator[Problem]:
     """A metric that the task does not measure would fail every trial."""
-    import numpy as np
-
-    from trainer.tasks import TASKS
-
     task = TASKS[config.train.task]
-    if config.metric in (task.metric, "val_loss"):
-        return
-    known = [f"val_{name}" for name in (*task.metrics(np.array([0, 1]), np.array([0, 1])), "loss")]
+    known = [f"val_{name}" for name in (*task.measures, "loss")]
     if config.metric not in known:
         message = f"task '{task.name}' measures no '{config.metric}'; it measures: {', '.join(known)}"
         yield Problem(key="train.metric", message=message + nearest(config.metric, known))

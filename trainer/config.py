@@ -22,6 +22,29 @@ Mode = Literal["min", "max"]
 Count = Annotated[int, Field(ge=1)]
 
 
+class DataFiles(BaseModel):
+    """The files of each split. What is not given is cut from `train`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    train: str
+    validation: str | None = None
+    test: str | None = None
+
+    @field_validator("train", "validation", "test")
+    @classmethod
+    def _absolute(cls, value: str | None) -> str | None:
+        return value and absolute(value)
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Split -> file, those that are given."""
+        return {split: Path(path) for split, path in self.model_dump(exclude_none=True).items()}
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.paths.values()))
+
+
 class TrainConfig(BaseModel):
     """One training run. Every ratio is of all optimizer steps unless said otherwise."""
 
@@ -31,8 +54,10 @@ class TrainConfig(BaseModel):
     task: str
     model: str
     """A folder in Hugging Face layout, a hub name, or `builtin:NAME`."""
-    data: str
-    """A folder in the task's official layout, `hub:NAME`, or `builtin:NAME`."""
+    data: str | DataFiles
+    """A folder, the files of each split, `hub:NAME` or `hub:NAME:CONFIGURATION`, or `builtin:NAME`."""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """What the files call the task's columns, where it is not their usual name: `{text: review, label: stars}`."""
     splits: Literal["held_out", "official"] = "held_out"
     """`held_out`: where no labelled test split exists, validate on a slice of train and test on the official dev split.
     `official`: validate and test on the official dev split, as published scores do."""
@@ -45,6 +70,20 @@ class TrainConfig(BaseModel):
     max_length_tokens: Annotated[int, Field(ge=4)] = 128
     overwrite_cache: bool = False
 
+    # What only some tasks read
+    stride_tokens: Annotated[int, Field(ge=0)] = 64
+    """Tokens that two windows of a long context share."""
+    max_answer_tokens: Count = 30
+    """Longest answer that is looked for in a context."""
+    mask_ratio: Annotated[Ratio, Field(gt=0, lt=1)] = 0.15
+    """Share of the tokens that a masked language model has to guess."""
+    source_prefix: str = ""
+    """Put before each source text, as T5 wants its task named."""
+    max_target_tokens: Annotated[int, Field(ge=4)] = 64
+    """Longest target, in training and when text is generated."""
+    num_beams: Count = 1
+    """Beams when text is generated; 1 is greedy."""
+
     # How long
     epochs: Count = 3
     batch_size: Count = 32
@@ -54,6 +93,8 @@ class TrainConfig(BaseModel):
     eval_batch_size: Count = 64
     validations: Count = 6
     """Validations over the whole horizon, spread evenly."""
+    patience: Count | None = None
+    """Validations without a better value after which training stops; None never stops early."""
 
     # Optimizer and schedule
     optimizer: str = "adamw"
@@ -62,7 +103,13 @@ class TrainConfig(BaseModel):
     adam_beta1: Annotated[Ratio, Field(lt=1)] = 0.9
     adam_beta2: Annotated[Ratio, Field(lt=1)] = 0.999
     adam_epsilon: Positive = 1e-8
+    momentum: Annotated[Ratio, Field(lt=1)] = 0.9
+    """Of sgd."""
+    layerwise_lr_decay: Annotated[Ratio, Field(gt=0)] = 1.0
+    """Each layer below the head learns at this multiple of the rate of the layer above it."""
     max_grad_norm: Positive | None = 1.0
+    label_smoothing: Annotated[Ratio, Field(lt=1)] = 0.0
+    """Share of the target that is spread over all classes in training."""
     scheduler: str = "linear"
     warmup_ratio: Annotated[Ratio, Field(lt=1)] = 0.1
     power: Positive = 1.0
@@ -73,11 +120,24 @@ class TrainConfig(BaseModel):
     # Model
     dropout: Annotated[Ratio, Field(lt=1)] | None = None
     """Replaces the model's own hidden dropout."""
+    attention_dropout: Annotated[Ratio, Field(lt=1)] | None = None
+    """Replaces the model's own dropout of attention weights."""
+    layerdrop: Annotated[Ratio, Field(lt=1)] | None = None
+    """Replaces the model's own chance that a layer is left out of a training step."""
+    freeze_embeddings: bool = False
+    num_frozen_layers: Annotated[int, Field(ge=0)] = 0
+    """Layers that are not trained, from the bottom; the embeddings below them are not either."""
+    lora_rank: Count | None = None
+    """Trains low-rank adapters of this rank instead of the weights; None trains the weights."""
+    lora_alpha: Positive = 16.0
+    lora_dropout: Annotated[Ratio, Field(lt=1)] = 0.0
+    gradient_checkpointing: bool = False
+    """Computes activations again in the backward pass instead of keeping them: less memory, more time."""
 
     # Machine
     accelerator: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
-    devices: Annotated[int, Field(ge=1, le=1)] = 1
-    """One fit trains on one device."""
+    devices: Count = 1
+    """Devices that share each step."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     num_workers: Annotated[int, Field(ge=0)] = 0
     """Processes that collate batches; 0 does it in the training process."""
@@ -101,6 +161,11 @@ class TrainConfig(BaseModel):
         own = known.mode if known and metric == known.metric else "min" if metric.endswith("loss") else "max"
         return {**given, "metric": metric, "mode": given.get("mode") or own}
 
+    @property
+    def rows_per_step(self) -> int:
+        """Rows that one optimizer step learns from: the effective batch."""
+        return self.batch_size * self.accumulate * self.devices
+
     def better(self, value: float, than: float | None) -> bool:
         """Whether a value of the metric beats the best so far. What is not finite beats nothing."""
         if not math.isfinite(value):
@@ -117,10 +182,18 @@ class TrainConfig(BaseModel):
             raise ValueError(unknown(name, value, known))
         return value
 
+    @field_validator(*sorted({name for task in TASKS.values() for name in task.settings}))
+    @classmethod
+    def _read_by_the_task(cls, value: Any, info: ValidationInfo) -> Any:
+        name, task = str(info.field_name), TASKS.get(str(info.data.get("task")))
+        if task and name not in task.settings and value != cls.model_fields[name].default:
+            raise ValueError(f"has no effect on task '{task.name}'")
+        return value
+
     @field_validator("data")
     @classmethod
-    def _data(cls, value: str) -> str:
-        if value.startswith("hub:"):
+    def _data(cls, value: str | DataFiles) -> str | DataFiles:
+        if isinstance(value, DataFiles) or value.startswith("hub:"):
             return value
         return _builtin(value, "built-in data set", BUILTIN_DATA) or absolute(value)
 

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -21,10 +22,18 @@ class Curve:
     Attributes:
         step: Optimizer steps done.
         steps_between_looks: How often losses are fetched; what is not finite is found no sooner.
+
+    Args:
+        step: Optimizer steps done before, by the attempt that this one resumes.
+        batch_of: The rows that an optimizer step learns from, for people.
+        steps_between_looks: See above.
     """
 
-    def __init__(self, step: int, *, steps_between_looks: int = 1) -> None:
+    def __init__(
+        self, step: int, *, batch_of: Callable[[int], str] | None = None, steps_between_looks: int = 1
+    ) -> None:
         self.step = step
+        self._batch_of = batch_of
         self.steps_between_looks = steps_between_looks
         self._micro: list[torch.Tensor] = []
         self._unread: list[tuple[torch.Tensor, float, int]] = []
@@ -57,7 +66,8 @@ class Curve:
             if math.isfinite(learning_rate):
                 self.add_point("learning_rate", step, learning_rate, timestamp_ms)
             if not math.isfinite(loss):
-                raise Diverged(f"train_loss became {loss} at optimizer step {step}")
+                batch = f", on {self._batch_of(step)}" if self._batch_of else ""
+                raise Diverged(f"train_loss became {loss} at optimizer step {step}{batch}")
 
     def add_point(self, key: str, step: int, value: float, timestamp_ms: int | None = None) -> None:
         """Adds a point, measured now if no time is given."""

@@ -1,40 +1,25 @@
 """From a config to tokenized rows: load, split, tokenize once, cache."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainer.builtin.docstrings import Docstrings
 from trainer.cache import fingerprint, once
 from trainer.document import ConfigError, Problem
-from trainer.glue import GlueFiles, GlueHub
 from trainer.models import load_tokenizer, model_problems, tokenizer_fingerprint
-from trainer.sources import Source
+from trainer.sources.open import open_source
+from trainer.sources.source import Source, read_rows
 from trainer.splits import SPLITS, Split, choose, part_of
-from trainer.tasks import TASKS
+from trainer.tasks import TASKS, Task
+from trainer.tasks.task import Labels, Setup
 
 if TYPE_CHECKING:
     from trainer.config import TrainConfig
     from trainer.encoded import Encoded
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the cached files change their meaning."""
-FILE = "rows.arrow"
-
-
-def open_source(config: "TrainConfig") -> Source:
-    """The source that `config.data` names. Raises ConfigError if task and data do not go together."""
-    task = TASKS[config.task]
-    if config.data == "builtin:docstrings":
-        if task.name != "classification":
-            raise ConfigError.single(
-                f"task '{task.name}' has data of its own; 'builtin:docstrings' is for task 'classification'"
-            )
-        return Docstrings(config.split_seed)
-    if task.glue is None:
-        raise ConfigError.single(f"task '{task.name}' reads 'builtin:docstrings', got '{config.data}'")
-    if config.data.startswith("hub:"):
-        return GlueHub(config.data.removeprefix("hub:"), task, task.glue)
-    return GlueFiles(Path(config.data), task, task.glue)
+LABELS = "labels.json"
 
 
 def check(config: "TrainConfig") -> list[Problem]:
@@ -43,13 +28,35 @@ def check(config: "TrainConfig") -> list[Problem]:
     Every labelled file is read once; a hub data set is fetched.
     """
     found: dict[Problem, None] = {}  # a missing folder is one problem, however many files it should hold
+    task = TASKS[config.task]
     try:
         source = open_source(config)
+        labels = labels_of(config, source)
         for part in source.parts:
-            found |= dict.fromkeys(_part_problems(source, part, config))
+            found |= dict.fromkeys(_part_problems(source, part, task, labels, config))
     except ConfigError as error:
         found |= dict.fromkeys(error.problems)
     return [*found, *model_problems(config)]
+
+
+def labels_of(config: "TrainConfig", source: Source | None = None) -> Labels:
+    """The classes of a config's task: its own, those of its data set, or those found in the train rows.
+
+    Raises:
+        ConfigError: They are to be found in the train rows, and those cannot be read.
+    """
+    task = TASKS[config.task]
+    source = source or open_source(config)
+    if task.labels != () or source.labels:
+        return task.labels or source.labels or None
+
+    def find(folder: Path) -> None:
+        found = task.found_labels(read_rows(source, "train", task))
+        (folder / LABELS).write_text(json.dumps(found), encoding="utf-8")
+
+    key = fingerprint(FORMAT, source.fingerprint("train"), task.name, dict(source.columns))
+    found = once("labels", key, build=find, read=lambda folder: json.loads((folder / LABELS).read_bytes()))
+    return None if found is None else tuple(found)
 
 
 def load(config: "TrainConfig", split: Split, model_folder: Path) -> "Encoded":
@@ -60,34 +67,46 @@ def load(config: "TrainConfig", split: Split, model_folder: Path) -> "Encoded":
     Raises:
         ConfigError: The data cannot be read, or the split is empty.
     """
+    source = open_source(config)
+    encoded = load_part(config, part_of(split, source.parts, config), model_folder, source)
+    if problems := _empty(split, encoded.num_rows, source.parts, config):
+        raise ConfigError(problems)
+    return encoded.take(choose(split, encoded.num_rows, source.parts, config))
+
+
+def load_part(config: "TrainConfig", part: str, model_folder: Path, source: Source) -> "Encoded":
+    """All rows of one labelled part of a source, tokenized; from the cache if they are there."""
     from trainer.encoded import Encoded
 
     task = TASKS[config.task]
-    source = open_source(config)
-    part = part_of(split, source.parts, config)
+    labels = labels_of(config, source)
 
     def build(folder: Path) -> None:
-        rows = source.read(part)
-        inputs = task.tokenize(load_tokenizer(model_folder), rows.texts, config.max_length_tokens)
-        Encoded.write(folder / FILE, inputs, rows.labels)
+        rows = read_rows(source, part, task, labels=labels)
+        features = task.encode(rows, Setup(config, labels, load_tokenizer(model_folder)))
+        Encoded.write(folder, features, {name: rows[name] for name in task.keeps})
 
     # Splits and caps are not part of the key: they choose among the rows of one file.
     key = fingerprint(
-        FORMAT, source.fingerprint(part), tokenizer_fingerprint(model_folder), task.name, config.max_length_tokens
+        FORMAT,
+        source.fingerprint(part),
+        dict(source.columns),
+        tokenizer_fingerprint(model_folder),
+        task.name,
+        labels,
+        {name: getattr(config, name) for name in task.reads},
     )
-    encoded = once(
-        "rows", key, build=build, read=lambda folder: Encoded(folder / FILE), overwrite=config.overwrite_cache
-    )
-    if problems := _empty(split, len(encoded), source.parts, config):
-        raise ConfigError(problems)
-    return encoded.take(choose(split, len(encoded), source.parts, config))
+    return once("rows", key, build=build, read=Encoded.read, overwrite=config.overwrite_cache)
 
 
-def _part_problems(source: Source, part: str, config: "TrainConfig") -> list[Problem]:
+def _part_problems(source: Source, part: str, task: Task, labels: Labels, config: "TrainConfig") -> list[Problem]:
     try:
-        size = source.size(part)
+        rows = read_rows(source, part, task, labels=labels)
     except ConfigError as error:
         return error.problems
+    if not task.keeps:
+        return []  # only tokens tell how many features there will be
+    size = len(rows[task.keeps[0]])
     cut = [split for split in SPLITS if part_of(split, source.parts, config) == part]
     empty = [problem for split in cut for problem in _empty(split, size, source.parts, config)]
     if empty or "train" not in cut:
@@ -97,8 +116,7 @@ def _part_problems(source: Source, part: str, config: "TrainConfig") -> list[Pro
 
 def _too_few_steps(num_rows: int, config: "TrainConfig") -> list[Problem]:
     """Each validation comes after at least one optimizer step."""
-    num_batches = -(-num_rows // config.batch_size) * config.epochs
-    num_steps = -(-num_batches // config.accumulate)
+    num_steps = -(-num_rows // config.rows_per_step) * config.epochs
     if config.validations <= num_steps:
         return []
     message = f"{config.validations} validations do not fit into {num_steps} optimizer steps on {num_rows} rows"
@@ -109,4 +127,4 @@ def _empty(split: Split, num_rows: int, parts: tuple[str, ...], config: "TrainCo
     if len(choose(split, num_rows, parts, config)):
         return []
     message = f"the {split} split is empty: {num_rows} rows, validation_ratio {config.validation_ratio:g}"
-    return [Problem(where=config.data, message=message)]
+    return [Problem(where=str(config.data), message=message)]

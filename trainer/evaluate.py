@@ -1,23 +1,28 @@
-"""What a checkpoint is worth on a split, and what it says about new texts."""
+"""What a checkpoint is worth on a split, and what it says about new rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 
 from trainer.batching import collator, sorted_batches
 from trainer.checkpoint import read_config, verify
 from trainer.config import TrainConfig
-from trainer.data import load
-from trainer.encoded import Row
+from trainer.data import load, load_part
+from trainer.document import ConfigError, Problem, nearest
+from trainer.encoded import Encoded
+from trainer.job import tokens_per_eval_batch
 from trainer.models import load_tokenizer
 from trainer.process import quiet, threads
 from trainer.scoring import Scoring
+from trainer.sources.open import open_source
 from trainer.splits import Split
-from trainer.tasks import TASKS
+from trainer.tasks import TASKS, Task
+from trainer.tasks.task import Columns, Setup
 
 PREFIXES: dict[Split, str] = {"train": "train", "validation": "val", "test": "test"}
 MIXED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
@@ -29,7 +34,7 @@ def evaluate(checkpoint: Path, config: TrainConfig | None = None, split: Split =
     Args:
         checkpoint: A folder that `fit` wrote.
         config: Where the rows are and how many to a batch; None takes the config it was trained by.
-        split: Which rows.
+        split: Which rows. With `test` come the further tests that a data set publishes, such as MNLI's mismatched rows.
 
     Returns:
         The task's metrics and the mean loss, by names such as `test_accuracy`.
@@ -40,64 +45,102 @@ def evaluate(checkpoint: Path, config: TrainConfig | None = None, split: Split =
     """
     verify(checkpoint)
     config = config or read_config(checkpoint)
-    with quiet(), threads(config.num_threads):
-        rows = load(config, split, checkpoint)
-        model, tokenizer = _load(checkpoint, config)
-        scoring = Scoring(TASKS[config.task])
-        batches = sorted_batches(rows.lengths, config.eval_batch_size)
-        for output, labels in _outputs(
-            model, tokenizer, (rows.__getitems__(batch.tolist()) for batch in batches), config
-        ):
-            scoring.add(loss=output.loss, logits=output.logits, targets=labels)
-        return scoring.metrics(PREFIXES[split])
+    with _asking(checkpoint, config) as (model, setup):
+        metrics = _ask(model, load(config, split, checkpoint), setup).metrics(PREFIXES[split])
+        source = open_source(config)
+        for name in source.more_tests if split == "test" else ():
+            rows = load_part(config, name, checkpoint, source)
+            metrics |= _ask(model, rows, setup).metrics(f"{PREFIXES[split]}_{name}")
+    return metrics
 
 
-def predict(checkpoint: Path, texts: Sequence[str | tuple[str, str]]) -> list[dict[str, Any]]:
-    """What a checkpoint says about texts, or pairs of texts.
+def predict(checkpoint: Path, inputs: Sequence[str | Sequence[str] | Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What a checkpoint says about new rows.
+
+    Args:
+        checkpoint: A folder that `fit` wrote.
+        inputs: A text or a pair of texts each; or a mapping by the task's columns, such as `question` and `context`.
 
     Returns:
-        A mapping for each text, in their order: `label` and its probability `score`, or for a regression the `score`.
+        A mapping for each row, in their order. A class is `label` with its probability as `score`; a number is `score`; the
+        other tasks say what theirs is called.
 
     Raises:
         CheckpointError: The folder is damaged or not finished.
+        ConfigError: A row cannot be used.
     """
     verify(checkpoint)
-    if not texts:
+    if not inputs:
         return []
     config = read_config(checkpoint)
+    answers = predict_rows(checkpoint, config, new_rows(config, inputs))
+    return [dict(zip(answers, values, strict=True)) for values in zip(*answers.values(), strict=True)]
+
+
+def predict_rows(checkpoint: Path, config: TrainConfig, rows: Columns) -> Columns:
+    """What a model folder says about rows of the config's task, by column."""
+    task = TASKS[config.task]
+    with _asking(checkpoint, config) as (model, setup):
+        features = task.encode(rows, setup)
+        encoded = Encoded.of(features, {name: rows[name] for name in task.keeps if name in rows})
+        return _ask(model, encoded, setup).answers()
+
+
+def new_rows(config: TrainConfig, inputs: Sequence[str | Sequence[str] | Mapping[str, Any]]) -> Columns:
+    """Brings inputs into the form of the config's task. Raises ConfigError with every one that cannot be used."""
+    task = TASKS[config.task]
+    roles = _roles(task)
+    rows: Columns = {}
+    problems = []
+    for number, given in enumerate(inputs, start=1):
+        texts = (given,) if isinstance(given, str) else given
+        values = dict(texts) if isinstance(texts, Mapping) else dict(zip(roles, texts, strict=False))
+        try:
+            _check_columns(task, values)
+            for role, value in task.row(values, ()).items():
+                rows.setdefault(role, []).append(value)
+        except ValueError as error:
+            problems.append(Problem(where=f"input {number}", message=str(error)))
+    if problems:
+        raise ConfigError(problems)
+    return rows
+
+
+def _roles(task: Task) -> list[str]:
+    return [role for role, column in task.columns.items() if not column.target]
+
+
+def _check_columns(task: Task, values: Mapping[str, Any]) -> None:
+    if unknown := [name for name in values if name not in _roles(task)]:
+        raise ValueError(f"task '{task.name}' does not read '{unknown[0]}'{nearest(unknown[0], _roles(task))}")
+    if missing := [role for role in _roles(task) if role not in values and not task.columns[role].optional]:
+        raise ValueError(f"has no '{missing[0]}', which task '{task.name}' reads")
+
+
+@contextmanager
+def _asking(folder: Path, config: TrainConfig) -> Iterator[tuple[PreTrainedModel, Setup]]:
+    """The model of a folder, on its device and ready to be asked, in a quiet process."""
     task = TASKS[config.task]
     with quiet(), threads(config.num_threads):
-        model, tokenizer = _load(checkpoint, config)
+        model = task.load_model(folder, {})
+        on_gpu = config.accelerator in {"auto", "gpu"} and torch.cuda.is_available()
+        model.to("cuda" if on_gpu else "cpu")  # type: ignore[arg-type]  # typed as if unbound
         names: dict[Any, str] = model.config.id2label or {}
-        labels = None if task.labels is None else [names[n] for n in sorted(names)]
-        columns = list(zip(*((text,) if isinstance(text, str) else text for text in texts), strict=True))
-        inputs = task.tokenize(tokenizer, columns, config.max_length_tokens)
-        unlabelled = np.float32(0) if task.labels is None else np.int64(0)
-        rows = [Row({name: np.array(ids[n]) for name, ids in inputs.items()}, unlabelled) for n in range(len(texts))]
-        batches = sorted_batches(np.array([len(ids) for ids in inputs["input_ids"]]), config.eval_batch_size)
-        answers: dict[int, dict[str, Any]] = {}
-        outputs = _outputs(model, tokenizer, ([rows[n] for n in batch] for batch in batches), config)
-        for batch, (output, _) in zip(batches, outputs, strict=True):
-            answers |= dict(zip(batch.tolist(), task.readable(output.logits, labels), strict=True))
-    return [answers[n] for n in range(len(texts))]
-
-
-def _load(checkpoint: Path, config: TrainConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    model = TASKS[config.task].load_model(checkpoint, {})
-    on_gpu = config.accelerator in {"auto", "gpu"} and torch.cuda.is_available()
-    model.to("cuda" if on_gpu else "cpu")  # type: ignore[arg-type]  # typed as if unbound
-    return model.train(mode=False), load_tokenizer(checkpoint)
+        labels = None if task.labels is None else tuple(names[number] for number in sorted(names))
+        yield model.train(mode=False), Setup(config, labels, load_tokenizer(folder))
 
 
 @torch.inference_mode()
-def _outputs(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batches: Iterator[list[Row]], config: TrainConfig
-) -> Iterator[tuple[Any, torch.Tensor]]:
-    """The model's output and the labels of each batch, at the precision that it was trained with."""
-    collate = collator(model, tokenizer, on_gpu=model.device.type == "cuda")
+def _ask(model: PreTrainedModel, features: Encoded, setup: Setup) -> Scoring:
+    """Asks about every feature, at the precision that the model was trained with."""
+    task, config = TASKS[setup.config.task], setup.config
+    collate = collator(model, setup.tokenizer, task.targets, on_gpu=model.device.type == "cuda")
     mixed = MIXED.get(config.precision)
-    for rows in batches:
-        batch = {name: values.to(model.device) for name, values in collate(rows).items()}
+    batches = sorted_batches(features.lengths, tokens_per_eval_batch(config))
+    scoring = Scoring(task, features, np.concatenate(batches), setup)
+    for numbers in batches:
+        batch = collate(features.__getitems__(numbers.tolist()))
+        on_device = {name: values.to(model.device) for name, values in batch.items()}
         with torch.autocast(model.device.type, dtype=mixed, enabled=mixed is not None):
-            output = model(**batch)
-        yield output, batch["labels"]
+            scoring.ask(model, on_device)
+    return scoring

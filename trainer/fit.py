@@ -1,6 +1,7 @@
 """Trains one model."""
 
 import gc
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from lightning.pytorch import Trainer
 from trainer import resume
 from trainer.batching import collator
 from trainer.config import TrainConfig
-from trainer.curve import Diverged
+from trainer.curve import Curve, Diverged
 from trainer.document import ConfigError, Problem
 from trainer.job import prepare
 from trainer.loaders import Loaders
@@ -19,6 +20,7 @@ from trainer.module import Module
 from trainer.process import interruptible, quiet, threads
 from trainer.report import Ending, FitResult, Reporter, keep_going
 from trainer.reporting import Outside, Reporting
+from trainer.tasks import TASKS
 
 
 def fit(
@@ -47,7 +49,7 @@ def fit(
             returned CONTINUE. STOP ends the fit; what it raises passes through.
 
     Returns:
-        How it ended. A loss that is not finite and too little memory are endings.
+        How it ended. A loss that is not finite, and too little memory for even the smallest micro-batch, are endings.
 
     Raises:
         ConfigError: The config cannot be trained by: its data, model, machine or number of validations.
@@ -58,13 +60,39 @@ def fit(
     )
     try:
         with quiet(), threads(config.num_threads), interruptible():
-            return _fit(config, outside, resume.read(resume_from, config) if resume_from else None)
+            return _fit_in_memory(config, outside, resume_from)
     finally:
-        gc.collect()  # Lightning's trainer and module hold each other, and so the model
-        torch.cuda.empty_cache()
+        _free()
 
 
-def _fit(config: TrainConfig, outside: Outside, resumed: resume.Resumed | None) -> FitResult:
+def _fit_in_memory(config: TrainConfig, outside: Outside, resume_from: Path | None) -> FitResult:
+    """Fits with ever smaller micro-batches, of the same optimizer steps, until they fit into memory."""
+    notes: list[str] = []
+    while True:
+        result, state = _fit(config, outside, resume_from)
+        smaller = halved(config)
+        if result.ending != Ending.OUT_OF_MEMORY or smaller is None:
+            return replace(result, reason="; ".join([*notes, *filter(None, [result.reason])]))
+        notes.append(
+            f"out of memory ({result.reason}): batch_size {config.batch_size} -> {smaller.batch_size}, "
+            f"accumulate {config.accumulate} -> {smaller.accumulate}, "
+            f"eval_batch_size {config.eval_batch_size} -> {smaller.eval_batch_size}"
+        )
+        config, resume_from = smaller, state or resume_from
+        _free()
+
+
+def halved(config: TrainConfig) -> TrainConfig | None:
+    """Half the micro-batch and twice the accumulation: less memory for the same steps. None if there is nothing to halve."""
+    if config.batch_size % 2:
+        return None
+    changes = {"batch_size": config.batch_size // 2, "accumulate": config.accumulate * 2}
+    return config.model_copy(update=changes | {"eval_batch_size": max(1, config.eval_batch_size // 2)})
+
+
+def _fit(config: TrainConfig, outside: Outside, resume_from: Path | None) -> tuple[FitResult, Path | None]:
+    """Fits once. Returns how it ended, and the newest state to resume from."""
+    resumed = resume.read(resume_from, config) if resume_from else None
     job = prepare(config)
     done = 0
     first_step = 0
@@ -72,28 +100,29 @@ def _fit(config: TrainConfig, outside: Outside, resumed: resume.Resumed | None) 
         resumed.restore_model(job.model)
         done, first_step = resumed.progress.validation, resumed.progress.step
     ahead = job.stretches[done:]
-    module = Module(job.model, config, num_steps=job.num_steps, first_step=first_step)
-    reporting = Reporting(
-        config,
-        tokenizer=job.tokenizer,
-        outside=outside,
-        resumed=resumed,
-        stretch_rows=[sum(map(len, stretch)) for stretch in ahead],
-    )
+    curve = Curve(first_step, batch_of=job.describe_step)
+    module = Module(job.model, job.setup, job.scoring(), curve, num_steps=job.num_steps)
+    reporting = Reporting(job.setup, outside=outside, resumed=resumed, stretches=ahead, lengths=job.train.lengths)
+    if reporting.out_of_patience:
+        ahead = []
     trainer = _trainer(config, reporting, epochs=len(ahead))
     on_gpu = trainer.strategy.root_device.type == "cuda"
     loaders = Loaders(
         train=job.train,
         validation=job.validation,
         stretches=ahead,
-        collator=collator(job.model, job.tokenizer, on_gpu=on_gpu),
+        eval_batches=job.eval_batches,
+        collator=collator(job.model, job.setup.tokenizer, TASKS[config.task].targets, on_gpu=on_gpu),
         config=config,
         pin=on_gpu,
     )
     ending, reason = _train(trainer, module, loaders) if ahead else (Ending.COMPLETED, "")
     if reporting.stopped:
         ending, reason = Ending.STOPPED, f"stopped after validation {reporting.progress.validation}"
-    return reporting.result(ending, reason, module)
+    elif ending == Ending.COMPLETED and reporting.out_of_patience:
+        reason = f"stopped early: {config.metric} was no better in {config.patience} validations"
+    newest = reporting.progress.resume
+    return reporting.result(ending, reason, module), Path(newest) if newest else None
 
 
 def _trainer(config: TrainConfig, reporting: Reporting, *, epochs: int) -> Trainer:
@@ -141,3 +170,8 @@ def _train(trainer: Trainer, module: Module, loaders: Loaders) -> tuple[Ending, 
 def _is_out_of_memory(error: Exception) -> bool:
     """The CPU's allocator raises a plain RuntimeError."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+
+
+def _free() -> None:
+    gc.collect()  # Lightning's trainer and module hold each other, and so the model
+    torch.cuda.empty_cache()

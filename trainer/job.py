@@ -1,17 +1,26 @@
 """From a config to everything that a fit needs: the model, its rows, and the order in which it sees them."""
 
 from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+import numpy as np
+from transformers import PreTrainedModel
 
-from trainer.batching import Batches, batch_plan, num_steps, stretches
+from trainer.adapters import add_adapters
+from trainer.batching import Batches, sorted_batches, step_plan, stretches
 from trainer.config import TrainConfig
-from trainer.data import load, open_source
+from trainer.data import labels_of, load
 from trainer.document import ConfigError, Problem
 from trainer.encoded import Encoded
-from trainer.models import dropout_name, load_tokenizer, model_folder
+from trainer.models import load_tokenizer, model_folder, model_settings
+from trainer.scoring import Scoring
 from trainer.seeds import NEW_HEAD, seed_all
 from trainer.tasks import TASKS
+from trainer.tasks.task import Setup
+
+
+NAMED_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -19,42 +28,79 @@ class Job:
     """What is trained on what.
 
     Attributes:
+        setup: The config, with the labels and the tokenizer that belong to it.
         model: With its head, not trained yet.
-        tokenizer: Belongs to the model.
         train: Rows to train on.
         validation: Rows to validate on.
-        stretches: Batches of `train` before each validation.
-        num_steps: Optimizer steps of the whole horizon.
+        stretches: The rows of each optimizer step before each validation.
+        eval_batches: The rows of each batch of `validation`.
     """
 
+    setup: Setup
     model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
     train: Encoded
     validation: Encoded
     stretches: list[Batches]
-    num_steps: int
+    eval_batches: Batches
+
+    @property
+    def num_steps(self) -> int:
+        """Optimizer steps of the whole horizon."""
+        return sum(map(len, self.stretches))
+
+    def describe_step(self, step: int) -> str:
+        """The rows that an optimizer step (from 1) learns from, by their numbers (from 1) in the data set."""
+        rows = list(chain(*self.stretches))[step - 1]
+        numbers = [str(number + 1) for number in self.train.numbers(rows)]
+        more = f" and {len(numbers) - NAMED_ROWS} more" if len(numbers) > NAMED_ROWS else ""
+        return f"train rows {', '.join(numbers[:NAMED_ROWS])}{more}"
+
+    def scoring(self) -> Scoring:
+        """What gathers and scores a validation."""
+        task = TASKS[self.setup.config.task]
+        return Scoring(task, self.validation, np.concatenate(self.eval_batches), self.setup)
 
 
 def prepare(config: TrainConfig) -> Job:
-    """Loads model and rows and lays out the batches of the whole horizon. Raises ConfigError if something does not fit."""
+    """Loads model and rows and lays out the steps of the whole horizon. Raises ConfigError if something does not fit."""
     task, folder = TASKS[config.task], model_folder(config)
     train, validation = load(config, "train", folder), load(config, "validation", folder)
-    plan = batch_plan(train.lengths, batch_size=config.batch_size, epochs=config.epochs, seed=config.seed)
-    steps = num_steps(len(plan), config.accumulate)
-    if config.validations > steps:
-        message = (
-            f"{config.validations} validations do not fit into {steps} optimizer steps; each comes after a whole step"
-        )
+    plan = step_plan(train.lengths, rows_per_step=config.rows_per_step, epochs=config.epochs, seed=config.seed)
+    if config.validations > len(plan):
+        message = f"{config.validations} validations do not fit into {len(plan)} optimizer steps; each comes after a whole step"
         raise ConfigError([Problem(key="validations", message=message)])
-    settings = task.head(open_source(config).labels)
-    if config.dropout is not None:
-        settings[dropout_name(folder)] = config.dropout
-    seed_all(config.seed, NEW_HEAD)
+    setup = Setup(config, labels_of(config), load_tokenizer(folder))
     return Job(
-        model=task.load_model(folder, settings),
-        tokenizer=load_tokenizer(folder),
+        setup=setup,
+        model=_model(setup, folder),
         train=train,
         validation=validation,
-        stretches=stretches(plan, validations=config.validations, accumulate=config.accumulate),
-        num_steps=steps,
+        stretches=stretches(plan, config.validations),
+        eval_batches=sorted_batches(validation.lengths, tokens_per_eval_batch(config)),
     )
+
+
+def _model(setup: Setup, folder: Path) -> PreTrainedModel:
+    """The model with its head, its adapters, and its gradients where the config wants them."""
+    config, task = setup.config, TASKS[setup.config.task]
+    seed_all(config.seed, NEW_HEAD)
+    model = task.load_model(folder, task.head(setup.labels) | model_settings(config, folder))
+    if config.lora_rank is not None:
+        add_adapters(model, config)
+    if config.gradient_checkpointing:
+        _recompute_activations(model)
+    return model
+
+
+def _recompute_activations(model: PreTrainedModel) -> None:
+    try:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    except ValueError:
+        message = f"a model of type '{model.config.model_type}' cannot do it"
+        raise ConfigError([Problem(key="gradient_checkpointing", message=message)]) from None
+    model.config.use_cache = False
+
+
+def tokens_per_eval_batch(config: TrainConfig) -> int:
+    """Tokens in `eval_batch_size` rows of full length; of shorter rows, as many more go into a batch."""
+    return config.eval_batch_size * config.max_length_tokens

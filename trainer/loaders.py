@@ -4,9 +4,9 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
-from trainer.batching import Batches, Collator, sorted_batches
+from trainer.batching import Batches, Collator, micro_batches
 from trainer.config import TrainConfig
-from trainer.encoded import Encoded, Row
+from trainer.encoded import Encoded, Feature
 
 
 class Loaders(LightningDataModule):
@@ -15,7 +15,8 @@ class Loaders(LightningDataModule):
     Args:
         train: Rows to train on.
         validation: Rows to validate on.
-        stretches: Batches of `train` between two validations; Lightning sees each as an epoch.
+        stretches: The rows of each step between two validations; Lightning sees each stretch as an epoch.
+        eval_batches: Rows of each batch of `validation`.
         collator: Makes tensors of them.
         config: Sizes and worker counts.
         pin: Whether batches go through pinned memory on their way to a GPU.
@@ -27,6 +28,7 @@ class Loaders(LightningDataModule):
         train: Encoded,
         validation: Encoded,
         stretches: list[Batches],
+        eval_batches: Batches,
         collator: Collator,
         config: TrainConfig,
         pin: bool,
@@ -36,20 +38,23 @@ class Loaders(LightningDataModule):
         self._train = train
         self._validation = validation
         self._collator = collator
+        self._accumulate = config.accumulate
         self._num_workers = config.num_workers
-        self._eval_batches = sorted_batches(validation.lengths, config.eval_batch_size)
+        self._eval_batches = eval_batches
         self._pin = pin
 
-    def train_dataloader(self) -> DataLoader[Row]:
+    def train_dataloader(self) -> DataLoader[Feature]:
         """The stretch that is next."""
         assert self.trainer is not None
-        return self._loader(self._train, self.stretches[self.trainer.current_epoch])
+        steps = self.stretches[self.trainer.current_epoch]
+        batches = [batch for step in steps for batch in micro_batches(step, accumulate=self._accumulate)]
+        return self._loader(self._train, batches)
 
-    def val_dataloader(self) -> DataLoader[Row]:
+    def val_dataloader(self) -> DataLoader[Feature]:
         """All validation rows."""
         return self._loader(self._validation, self._eval_batches)
 
-    def _loader(self, rows: Encoded, batches: Batches) -> DataLoader[Row]:
+    def _loader(self, rows: Encoded, batches: Batches) -> DataLoader[Feature]:
         return DataLoader(
             rows,
             batch_sampler=[batch.tolist() for batch in batches],

@@ -2,15 +2,17 @@
 
 import json
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from trainer.architecture import Mode, overrides, problems, takes_token_types
 from trainer.builtin.tiny_bert import tiny_bert
 from trainer.cache import fingerprint
-from trainer.document import ConfigError, Problem
+from trainer.document import ConfigError, Problem, nearest
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
     from trainer.config import TrainConfig
 
@@ -31,66 +33,64 @@ TOKENIZER_SETTINGS = (
     "merges.txt",
     "config.json",
 )
-DROPOUT_NAMES = ("hidden_dropout_prob", "dropout", "dropout_rate", "resid_pdrop")
-"""What model families call the dropout of their hidden layers."""
+SMALL_FILES = ["*.json", "*.txt", "*.model"]
+SENTENCE_PIECE = frozenset(name for name in TOKENIZERS if name.endswith(".model"))
 
 
-def model_folder(config: "TrainConfig") -> Path:
+def model_folder(config: "TrainConfig", mode: Mode | None = None, *, weights: bool = True) -> Path:
     """The folder of `config.model`; the built-in one is built and a hub model fetched if it is not on this machine.
 
+    Args:
+        config: Names the model, and what is asked of it.
+        mode: What the task needs a head for; None does not look at heads.
+        weights: Whether its weights are needed; without, settings and a tokenizer are enough.
+
     Raises:
-        ConfigError: There is no such model, or its folder is not whole.
+        ConfigError: There is no such model, its folder is not whole, or it cannot do what is asked.
     """
     if config.model == "builtin:tiny-bert":
-        return tiny_bert(config.split_seed)
-    folder = Path(config.model) if Path(config.model).is_absolute() else _fetch(config.model)
-    if problems := folder_problems(folder) or _length_problems(folder, config):
-        raise ConfigError(problems)
+        folder = tiny_bert(config.split_seed)
+    elif Path(config.model).is_absolute():
+        folder = Path(config.model)
+    else:
+        folder = _fetch(config.model, [*SMALL_FILES, "*.safetensors"] if weights else SMALL_FILES)
+    if found := folder_problems(folder, weights=weights) or problems(load_settings(folder), config, mode):
+        raise ConfigError(found)
     return folder
 
 
-def model_problems(config: "TrainConfig") -> list[Problem]:
-    """Everything that is wrong with `config.model`, without loading weights; of a hub model only its config is fetched."""
-    if config.model.startswith("builtin:"):
-        return []
-    if Path(config.model).is_absolute():
-        folder = Path(config.model)
-        return folder_problems(folder) or _length_problems(folder, config)
+def model_problems(config: "TrainConfig", mode: Mode | None = None, *, weights: bool = True) -> list[Problem]:
+    """Everything that `model_folder` would raise, without loading weights; of a hub model only its config is fetched."""
     try:
-        return _length_problems(_fetch(config.model, only="config.json"), config)
+        if config.model.startswith("builtin:"):
+            return problems(_bert_settings(), config, mode)
+        if not Path(config.model).is_absolute():
+            return problems(load_settings(_fetch(config.model, ["config.json"])), config, mode)
+        folder = Path(config.model)
+        return folder_problems(folder, weights=weights) or problems(load_settings(folder), config, mode)
     except ConfigError as error:
         return error.problems
 
 
-def folder_problems(folder: Path) -> list[Problem]:
-    """What keeps a folder from being a model folder in Hugging Face layout."""
+def folder_problems(folder: Path, *, weights: bool = True) -> list[Problem]:
+    """What keeps a folder from being a model folder in Hugging Face layout; without `weights` it needs none."""
     if not folder.is_dir():
         return [Problem(where=str(folder), message="no such model folder")]
     found = []
     try:
-        settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        if "model_type" not in settings:
-            found.append("its config.json names no model_type")
-    except FileNotFoundError:
-        found.append("has no config.json")
-    except ValueError as error:
-        found.append(f"its config.json is not JSON ({error})")
-    if not any((folder / name).is_file() for name in WEIGHTS):
+        load_settings(folder)
+    except ConfigError as error:
+        found = [problem.message for problem in error.problems]
+    if weights and not any((folder / name).is_file() for name in WEIGHTS):
         pickled = sorted(path.name for path in folder.glob("*.bin"))
         hint = f"; {pickled[0]} is pickled, which is not read: convert it to model.safetensors" if pickled else ""
         found.append(f"has no weights ({' or '.join(WEIGHTS)}){hint}")
-    if not any((folder / name).is_file() for name in TOKENIZERS):
+    cut_by = {name for name in TOKENIZERS if (folder / name).is_file()}
+    if not cut_by:
         found.append(f"has no tokenizer (one of {', '.join(TOKENIZERS)})")
+    elif cut_by <= SENTENCE_PIECE and find_spec("sentencepiece") is None:
+        found.append(f"its tokenizer {min(cut_by)} can only be read with a package: pip install sentencepiece protobuf")
     return [Problem(where=str(folder), message=message) for message in found]
-
-
-def _length_problems(folder: Path, config: "TrainConfig") -> list[Problem]:
-    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    positions = settings.get("max_position_embeddings")
-    if not isinstance(positions, int) or positions < 0 or config.max_length_tokens <= positions:
-        return []
-    message = f"{config.max_length_tokens} tokens are more than the {positions} positions of the model in {folder}"
-    return [Problem(key="max_length_tokens", message=message)]
 
 
 def tokenizer_fingerprint(folder: Path) -> str:
@@ -99,31 +99,94 @@ def tokenizer_fingerprint(folder: Path) -> str:
     return fingerprint(version("tokenizers"), version("transformers"), [file.name for file in files], *files)
 
 
+def load_settings(folder: Path) -> "PreTrainedConfig":
+    """The settings in the `config.json` of a model folder. Raises ConfigError if they are not those of a model."""
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import CONFIG_MAPPING, AutoConfig
+
+    where = str(folder)
+    try:
+        kind = str(json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"])
+    except FileNotFoundError:
+        raise ConfigError.single("has no config.json", where=where) from None
+    except ValueError as error:
+        raise ConfigError.single(f"its config.json is not JSON ({error})", where=where) from None
+    except (KeyError, TypeError):
+        raise ConfigError.single("its config.json names no model_type", where=where) from None
+    if kind not in CONFIG_MAPPING:
+        message = f"its config.json names model_type '{kind}', which transformers {version('transformers')} has not"
+        raise ConfigError.single(message + nearest(kind, CONFIG_MAPPING), where=where)
+    try:
+        settings: PreTrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except (ValueError, TypeError, NotImplementedError, StrictDataclassError) as error:
+        said = str(error).splitlines()[-1].strip()
+        raise ConfigError.single(f"its config.json cannot be used: {said}", where=where) from None
+    return settings
+
+
+def model_settings(config: "TrainConfig", folder: Path) -> dict[str, Any]:
+    """What replaces values of a folder's settings when its model is loaded: overrides of dropout, and the padding.
+
+    Raises:
+        ConfigError: The model has no such dropout, or its tokenizer cannot be used.
+    """
+    settings = load_settings(folder)
+    given = overrides(settings, config)
+    if settings.pad_token_id is None:
+        # A classifier on a decoder finds the end of a row by it.
+        given["pad_token_id"] = load_tokenizer(folder).pad_token_id
+    return given
+
+
 def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
-    """The tokenizer of a model folder."""
+    """The tokenizer of a model folder, completed so that it makes what the model takes.
+
+    It makes token types where the model has them. Where it has no token to pad with, that is its end-of-text token,
+    which then also stands between the two texts of a pair if nothing else does. `save_pretrained` keeps all this.
+
+    Raises:
+        ConfigError: It does not belong to the model, or has no token to pad with.
+    """
     from transformers import AutoTokenizer
 
+    settings = load_settings(folder)
+    names = ["input_ids", "token_type_ids", "attention_mask"]
+    if not takes_token_types(settings):
+        names.remove("token_type_ids")
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-        folder, trust_remote_code=False, local_files_only=True
+        folder, config=settings, model_input_names=names, trust_remote_code=False, local_files_only=True
     )
+    if len(tokenizer) > settings.vocab_size:
+        message = f"its tokenizer has {len(tokenizer)} tokens, but its model only {settings.vocab_size}"
+        raise ConfigError.single(message, where=str(folder))
+    if tokenizer.pad_token is None:
+        _pad_by_end_of_text(tokenizer, folder)
     return tokenizer
 
 
-def dropout_name(folder: Path) -> str:
-    """What this model's family calls the dropout of its hidden layers. Raises ConfigError if it has none."""
-    from transformers import AutoConfig
+def _pad_by_end_of_text(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
+    from tokenizers.processors import TemplateProcessing
 
-    settings = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    names = [name for name in DROPOUT_NAMES if hasattr(settings, name)]
-    if not names:
-        raise ConfigError.single(f"a model of type '{settings.model_type}' has no dropout to set", where=str(folder))
-    return names[0]
+    end = tokenizer.eos_token
+    if end is None:
+        raise ConfigError.single("its tokenizer has neither a token to pad with nor one for the end", where=str(folder))
+    tokenizer.pad_token = end
+    if tokenizer.num_special_tokens_to_add(pair=True) == 0:
+        tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+            single="$A:0", pair=f"$A:0 {end}:0 $B:1", special_tokens=[(end, tokenizer.eos_token_id)]
+        )
 
 
-def _fetch(name: str, *, only: str | None = None) -> Path:
+def _bert_settings() -> "PreTrainedConfig":
+    """The settings that the built-in model has in common with any BERT."""
+    from transformers import BertConfig
+
+    return BertConfig()
+
+
+def _fetch(name: str, wanted: list[str]) -> Path:
     from huggingface_hub import snapshot_download
 
-    wanted = [only] if only else ["*.json", "*.txt", "*.model", "*.safetensors"]
     try:
         return Path(snapshot_download(name, allow_patterns=wanted))
     except (OSError, ValueError) as error:

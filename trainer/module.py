@@ -6,15 +6,13 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
-from trainer.config import TrainConfig
 from trainer.curve import STEPS_BETWEEN_LOOKS, Curve
 from trainer.optimizers import OPTIMIZERS, decay_groups
 from trainer.report import Scalar
 from trainer.schedules import SCHEDULES
-from trainer.scoring import Scoring
+from trainer.scoring import Batch, Scoring
 from trainer.tasks import TASKS
-
-Batch = dict[str, torch.Tensor]
+from trainer.tasks.task import Setup
 
 
 class Module(LightningModule):
@@ -22,19 +20,22 @@ class Module(LightningModule):
 
     Args:
         model: What is trained.
-        config: How.
+        setup: Of the run.
+        scoring: Of the validation rows.
+        curve: Gets what is measured; knows how many steps were done before.
         num_steps: Optimizer steps of the whole horizon, over which the schedule is laid out.
-        first_step: Optimizer steps done before, by the attempt that this one resumes.
     """
 
-    def __init__(self, model: PreTrainedModel, config: TrainConfig, *, num_steps: int, first_step: int = 0) -> None:
+    def __init__(self, model: PreTrainedModel, setup: Setup, scoring: Scoring, curve: Curve, *, num_steps: int) -> None:
         super().__init__()
         self.model = model.train()
-        self.config = config
-        self.curve = Curve(first_step)
+        self.config = setup.config
+        self.curve = curve
         self.val_metrics: dict[str, float] = {}
+        self._setup = setup
+        self._task = TASKS[setup.config.task]
         self._num_steps = num_steps
-        self._scoring = Scoring(TASKS[config.task])
+        self._scoring = scoring
 
     def on_fit_start(self) -> None:
         """The device is known now."""
@@ -43,7 +44,8 @@ class Module(LightningModule):
 
     def training_step(self, batch: Batch) -> torch.Tensor:
         """Returns the mean loss of a micro-batch. Raises Diverged if it is not finite."""
-        loss: torch.Tensor = self.model(**batch).loss
+        batch = self._task.corrupt(batch, self._setup)
+        loss = self._task.loss(self.model(**batch), batch, self.config.label_smoothing)
         self.curve.add_loss(loss.detach())
         return loss
 
@@ -53,8 +55,7 @@ class Module(LightningModule):
 
     def validation_step(self, batch: Batch) -> None:
         """Gathers what the model says about a batch."""
-        output = self.model(**batch)
-        self._scoring.add(loss=output.loss, logits=output.logits, targets=batch["labels"])
+        self._scoring.ask(self.model, batch)
 
     def on_validation_epoch_end(self) -> None:
         """Scores the validation split."""
@@ -79,8 +80,10 @@ class Module(LightningModule):
         """The value of each setting as it is really used; settings that this optimizer or schedule ignores are left out."""
         optimizer = self.optimizers(use_pl_optimizer=False)
         assert isinstance(optimizer, torch.optim.Optimizer)
-        kind, schedule = OPTIMIZERS[self.config.optimizer], SCHEDULES[self.config.scheduler]
+        kind, schedule, task = OPTIMIZERS[self.config.optimizer], SCHEDULES[self.config.scheduler], self._task
         ignored = {name for other in OPTIMIZERS.values() for name in other.reads} - set(kind.reads)
         ignored |= {name for other in SCHEDULES.values() for name in other.uses} - set(schedule.uses)
+        ignored |= {name for other in TASKS.values() for name in other.settings} - set(task.settings)
         settings = self.config.model_dump(mode="json") | kind.effective(optimizer)
-        return {name: value for name, value in settings.items() if name not in ignored}
+        scalars = {name: value for name, value in settings.items() if not isinstance(value, dict | list)}
+        return {name: value for name, value in scalars.items() if name not in ignored}

@@ -8,21 +8,23 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from transformers import PreTrainedTokenizerBase
 
 from trainer import resume
+from trainer.adapters import with_adapters_merged
+from trainer.batching import Batches
 from trainer.checkpoint import write_checkpoint
-from trainer.config import TrainConfig
 from trainer.curve import Diverged
 from trainer.document import ConfigError, Problem, nearest
 from trainer.module import Module
 from trainer.report import Ending, FitResult, Report, Reporter, Scalar, Verdict
 from trainer.seeds import seed_all
+from trainer.tasks.task import Setup
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Outside:
     """What a fit has to do with the world around it.
 
@@ -30,42 +32,52 @@ class Outside:
         checkpoint_dir: Holds `validation-K`, the best weights so far.
         resume_dir: Holds `validation-K`, the newest state; None saves none.
         resume_interval_s: Least time between two states.
-        report: Hears of each validation and says whether to go on.
+        report: Hears of each validation, once, and says whether to go on.
+        heard: The last validation it has heard of.
     """
 
     checkpoint_dir: Path
     resume_dir: Path | None
     resume_interval_s: float
     report: Reporter
+    heard: int = 0
+
+    def tell(self, report: Report) -> Verdict:
+        """Reports a validation, unless it was done before, with larger micro-batches."""
+        if report.validation <= self.heard:
+            return Verdict.CONTINUE
+        self.heard = report.validation
+        return self.report(report)
 
 
 class Reporting(Callback):
     """Steers a fit at its validations and keeps its books. A stretch between two validations is Lightning's epoch.
 
     Args:
-        config: What is trained.
-        tokenizer: Goes into each checkpoint.
+        setup: Of the run; its tokenizer goes into each checkpoint.
         outside: Where to write and whom to tell.
         resumed: The state that this fit goes on from, if any.
-        stretch_rows: Rows in each stretch of this fit.
+        stretches: The rows of each step of each stretch of this fit.
+        lengths: Tokens of each row.
     """
 
     def __init__(
         self,
-        config: TrainConfig,
+        setup: Setup,
         *,
-        tokenizer: PreTrainedTokenizerBase,
         outside: Outside,
         resumed: resume.Resumed | None,
-        stretch_rows: list[int],
+        stretches: list[Batches],
+        lengths: np.ndarray,
     ) -> None:
         self.progress = resumed.progress if resumed else resume.Progress()
         self.stopped = False
-        self._config = config
-        self._tokenizer = tokenizer
+        self._config = setup.config
+        self._tokenizer = setup.tokenizer
         self._outside = outside
         self._resumed = resumed
-        self._stretch_rows = stretch_rows
+        self._stretches = stretches
+        self._lengths = lengths
         self._superseded: list[str] = []
         self._effective: dict[str, Scalar] = {}
         self._started = 0.0
@@ -91,7 +103,9 @@ class Reporting(Callback):
         assert isinstance(pl_module, Module)
         pl_module.curve.read()
         self.progress.seconds += time.perf_counter() - self._started
-        self.progress.num_rows += self._stretch_rows[trainer.current_epoch]
+        for step in self._stretches[trainer.current_epoch]:
+            self.progress.num_rows += len(step)
+            self.progress.num_tokens += int(self._lengths[step].sum())
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The validation is done, and everything follows from it. Raises Diverged if it is not finite."""
@@ -101,11 +115,18 @@ class Reporting(Callback):
         self._note(pl_module)
         self._keep_if_best(pl_module)
         self._save_if_due(trainer, pl_module)
+        if self.out_of_patience:
+            trainer.should_stop = True
         if self._report(pl_module) == Verdict.STOP:
             # Nothing is removed: who is told to stop may be an attempt that another one has taken over from.
             self.stopped = trainer.should_stop = True
         else:
             self._remove_superseded()
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether the last validations, as many as the config allows, were no better than the best before them."""
+        return self._config.patience is not None and self.progress.since_best >= self._config.patience
 
     def result(self, ending: Ending, reason: str, module: Module) -> FitResult:
         """The outcome, with what was measured since the last report."""
@@ -133,13 +154,16 @@ class Reporting(Callback):
         if config.metric not in metrics:
             message = f"task '{config.task}' has no metric '{config.metric}'; it has: {', '.join(sorted(metrics))}"
             raise ConfigError([Problem(key="metric", message=message + nearest(config.metric, metrics))])
+        progress.since_best += 1
         if not config.better(metrics[config.metric], progress.best):
             return
         folder = self._outside.checkpoint_dir / f"validation-{progress.validation}"
-        write_checkpoint(folder, model=module.model, tokenizer=self._tokenizer, config=config, metrics=metrics)
+        model = with_adapters_merged(module.model)
+        write_checkpoint(folder, model=model, tokenizer=self._tokenizer, config=config, metrics=metrics)
         if progress.checkpoint:
             self._superseded.append(progress.checkpoint)
         progress.best, progress.metrics, progress.checkpoint = metrics[config.metric], metrics, str(folder)
+        progress.since_best = 0
 
     def _save_if_due(self, trainer: Trainer, module: Module) -> None:
         outside, progress = self._outside, self.progress
@@ -153,18 +177,17 @@ class Reporting(Callback):
         self._saved = time.monotonic()
 
     def _report(self, module: Module) -> Verdict:
-        return self._outside.report(
-            Report(
-                validation=self.progress.validation,
-                step=self.progress.step,
-                metrics=module.val_metrics,
-                summary=self._summary(),
-                history=module.curve.take(),
-                effective=self._effective,
-                checkpoint=self.progress.checkpoint,
-                resume=self.progress.resume,
-            )
+        report = Report(
+            validation=self.progress.validation,
+            step=self.progress.step,
+            metrics=module.val_metrics,
+            summary=self._summary(),
+            history=module.curve.take(),
+            effective=self._effective,
+            checkpoint=self.progress.checkpoint,
+            resume=self.progress.resume,
         )
+        return self._outside.tell(report)
 
     def _remove_superseded(self) -> None:
         """Removes old folders; but the best weights that the newest state knows stay until there is a newer state."""
@@ -176,8 +199,12 @@ class Reporting(Callback):
 
     def _summary(self) -> dict[str, float]:
         seconds = self.progress.seconds
-        rate = self.progress.num_rows / seconds if seconds else 0.0
-        return {"train_seconds": seconds, "samples_per_second": rate, "peak_memory_mb": peak_memory_mb()}
+        return {
+            "train_seconds": seconds,
+            "samples_per_second": self.progress.num_rows / seconds if seconds else 0.0,
+            "tokens_per_second": self.progress.num_tokens / seconds if seconds else 0.0,
+            "peak_memory_mb": peak_memory_mb(),
+        }
 
 
 def peak_memory_mb() -> float:

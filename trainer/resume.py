@@ -11,8 +11,10 @@ from trainer.checkpoint import read_config, read_state, write_state
 from trainer.config import TrainConfig
 from trainer.document import ConfigError, Problem
 
-MACHINE_SETTINGS = {"accelerator", "devices", "eval_batch_size", "num_workers", "num_threads", "overwrite_cache"}
+MACHINE_SETTINGS = {"accelerator", "eval_batch_size", "num_workers", "num_threads", "overwrite_cache"}
 """Settings in which an attempt may differ from the one it resumes."""
+STEP_SETTINGS = {"batch_size", "accumulate", "devices"}
+"""Settings that it may share out in another way, if they make the same optimizer steps."""
 
 
 @dataclass
@@ -23,9 +25,11 @@ class Progress:
         validation: Validations done.
         step: Optimizer steps done.
         num_rows: Rows trained on.
+        num_tokens: Tokens of those rows.
         seconds: Time spent training, without validations.
         best: Value of the metric at the best validation; None before the first.
         metrics: `val_*` values of that validation.
+        since_best: Validations since then.
         checkpoint: Folder of its weights. May lie in the folder of an earlier attempt.
         resume: Folder of the newest state to resume from.
         resume_checkpoint: The best checkpoint that this state knows.
@@ -34,9 +38,11 @@ class Progress:
     validation: int = 0
     step: int = 0
     num_rows: int = 0
+    num_tokens: int = 0
     seconds: float = 0.0
     best: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
+    since_best: int = 0
     checkpoint: str | None = None
     resume: str | None = None
     resume_checkpoint: str | None = None
@@ -83,7 +89,9 @@ def read(folder: Path, config: TrainConfig) -> Resumed:
         ConfigError: It was trained by another config.
     """
     state = read_state(folder)
-    before, now = (other.model_dump(exclude=MACHINE_SETTINGS) for other in (read_config(folder), config))
+    trained_by = read_config(folder)
+    spared = MACHINE_SETTINGS | (STEP_SETTINGS if trained_by.rows_per_step == config.rows_per_step else set())
+    before, now = (other.model_dump(exclude=spared) for other in (trained_by, config))
     if changed := [name for name in now if now[name] != before[name]]:
         raise ConfigError(
             Problem(where=str(folder), key=name, message=f"was {before[name]} when this was saved, is {now[name]} now")

@@ -1,17 +1,18 @@
+import json
 import pickle
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from trainer import glue as glue_module
 from trainer.config import TrainConfig
-from trainer.data import check, load
-from trainer.document import ConfigError
+from trainer.data import check, labels_of, load
+from trainer.document import ConfigError, Problem
 from trainer.encoded import Encoded
-from trainer.sources import Rows
+from trainer.reading.record import Record
+from trainer.sources.glue import GlueFiles
 
 MakeConfig = Callable[..., TrainConfig]
 
@@ -22,7 +23,7 @@ def own_glue(glue: Path, tmp_path: Path) -> Path:
 
 
 def ids(rows: Encoded) -> list[list[int]]:
-    return [row.inputs["input_ids"].tolist() for row in rows.__getitems__(list(range(len(rows))))]
+    return [feature["input_ids"].tolist() for feature in rows.__getitems__(list(range(len(rows))))]
 
 
 def test_rows_are_what_the_tokenizer_says(make_config: MakeConfig, glue: Path, tiny_model: Path) -> None:
@@ -33,22 +34,23 @@ def test_rows_are_what_the_tokenizer_says(make_config: MakeConfig, glue: Path, t
     rows = load(make_config(max_length_tokens=8), "test", tiny_model)
     expected = [tokenizer(line.split("\t")[0], truncation=True, max_length=8)["input_ids"] for line in lines]
     assert ids(rows) == expected
-    assert rows.labels.tolist() == [int(line.split("\t")[1]) for line in lines]
+    assert rows.column("labels") == [int(line.split("\t")[1]) for line in lines]
+    assert rows.rows["label"] == [("negative", "positive")[int(line.split("\t")[1])] for line in lines]
     assert rows.lengths.tolist() == [len(row) for row in expected]
-    assert rows.names == ["input_ids", "token_type_ids"]
+    assert rows.names == ["input_ids", "token_type_ids", "labels"]
 
 
 def test_rows_are_tokenized_once(
     make_config: MakeConfig, tiny_model: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    original = glue_module.GlueFiles.read
+    original = GlueFiles.records
 
-    def noting(self: glue_module.GlueFiles, part: str) -> Rows:
+    def noting(self: GlueFiles, part: str) -> Iterator[Record | Problem]:
         read.append(part)
         return original(self, part)
 
-    monkeypatch.setattr(glue_module.GlueFiles, "read", noting)
+    monkeypatch.setattr(GlueFiles, "records", noting)
     load(make_config(), "train", tiny_model)
     load(make_config(), "validation", tiny_model)
     load(make_config(max_train_rows=3, seed=5, learning_rate=1.0), "train", tiny_model)
@@ -92,7 +94,7 @@ def test_everything_wrong_with_data_and_model_is_found_at_once(
     (own_glue / "SST-2" / "dev.tsv").write_text("sentence\tlabl\na\t1\n")
     problems = check(make_config(data=str(own_glue), model=str(tmp_path / "nowhere")))
     assert len(problems) == 3
-    assert [problem.where.rsplit("/", 1)[1] for problem in problems] == ["train.tsv:2", "dev.tsv:1", "nowhere"]
+    assert [problem.where.rsplit("/", 1)[1] for problem in problems] == ["train.tsv:2", "dev.tsv", "nowhere"]
 
 
 def test_a_missing_folder_is_one_problem(make_config: MakeConfig) -> None:
@@ -111,9 +113,78 @@ def test_a_split_without_rows(make_config: MakeConfig, own_glue: Path, tiny_mode
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"data": "builtin:docstrings"}, "task 'sst2' has data of its own"),
-        ({"task": "classification"}, "task 'classification' reads 'builtin:docstrings'"),
+        ({"data": "builtin:docstrings"}, "task 'sst2' cannot be learned from 'builtin:docstrings'"),
+        ({"task": "classification"}, "has no file named train, validation"),
     ],
 )
 def test_task_and_data_must_go_together(make_config: MakeConfig, settings: dict[str, str], message: str) -> None:
     assert message in check(make_config(**settings))[0].message
+
+
+def write_reviews(folder: Path) -> dict[str, str]:
+    """Files of one's own, in three formats and with columns of their own."""
+    texts = {"train": "fine great dull poor", "validation": "fine dull", "test": "great poor"}
+    files = {}
+    for part, suffix in zip(texts, (".csv", ".tsv", ".jsonl"), strict=True):
+        rows = [(word, "good" if word in ("fine", "great") else "bad") for word in texts[part].split()]
+        separator = "," if suffix == ".csv" else "\t"
+        lines = ["review" + separator + "verdict", *(text + separator + label for text, label in rows)]
+        if suffix == ".jsonl":
+            lines = [json.dumps({"review": text, "verdict": label}) for text, label in rows]
+        file = folder / f"{part}{suffix}"
+        file.write_text("\n".join(lines) + "\n")
+        files[part] = str(file)
+    return files
+
+
+COLUMNS = {"text": "review", "label": "verdict"}
+
+
+def test_files_of_ones_own_by_name_or_as_a_folder(make_config: MakeConfig, tmp_path: Path, tiny_model: Path) -> None:
+    files = write_reviews(tmp_path)
+    own = {"task": "classification", "columns": COLUMNS}
+    named, folder = make_config(data=files, **own), make_config(data=str(tmp_path), **own)
+    assert labels_of(named) == ("bad", "good")
+    for config in (named, folder):
+        assert check(config.model_copy(update={"validations": 1})) == []
+        found = {split: load(config, split, tiny_model).rows["label"] for split in ("train", "validation", "test")}  # type: ignore[arg-type]
+        assert found == {
+            "train": ["good", "good", "bad", "bad"],
+            "validation": ["good", "bad"],
+            "test": ["good", "bad"],
+        }
+
+
+def test_a_label_that_train_does_not_have_is_named(make_config: MakeConfig, tmp_path: Path) -> None:
+    files = write_reviews(tmp_path)
+    with Path(files["test"]).open("a") as file:
+        file.write('{"review": "plot", "verdict": "god"}\n')
+    problems = check(make_config(task="classification", data=files, columns=COLUMNS, validations=1))
+    assert [str(problem) for problem in problems] == [
+        f"{files['test']}:3: label 'god' is not one of: bad, good; did you mean 'good'?"
+    ]
+
+
+def test_a_test_file_without_labels_is_only_predicted(
+    make_config: MakeConfig, tmp_path: Path, tiny_model: Path
+) -> None:
+    files = write_reviews(tmp_path)
+    Path(files["test"]).write_text('{"review": "plot"}\n')
+    config = make_config(task="classification", data=files, columns=COLUMNS, validations=1, validation_ratio=0.25)
+    assert check(config) == []
+    assert len(load(config, "test", tiny_model)) == 2  # the file for validation; what validates is cut from train
+    assert len(load(config, "validation", tiny_model)) == 1
+
+
+def test_what_is_wrong_with_files_of_ones_own(make_config: MakeConfig, tmp_path: Path) -> None:
+    files = write_reviews(tmp_path)
+    own = {"task": "classification", "columns": COLUMNS, "validations": 1}
+    (missing,) = check(make_config(data={**files, "test": str(tmp_path / "tset.jsonl")}, **own))
+    assert str(missing) == f"{tmp_path}/tset.jsonl: no such file; did you mean 'test.jsonl'?"
+    (unknown,) = check(make_config(data={"train": __file__}, **own))
+    assert "has the suffix '.py'; expected a file with .csv, .tsv, .json, .jsonl" in str(unknown)
+    (column, *_) = check(make_config(data=files, **{**own, "columns": {**COLUMNS, "text": "reviw"}}))
+    assert (
+        str(column)
+        == f"{files['train']}: has no column 'reviw'; columns found: review, verdict; did you mean 'review'?"
+    )

@@ -1,5 +1,6 @@
 import gc
 import math
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -157,7 +158,9 @@ def test_a_learning_rate_that_explodes_is_an_ending(make_config: MakeConfig, tmp
     assert result.reason.startswith("train_loss became ")
     assert " at optimizer step " in result.reason
     last = [point for point in result.history if point.key == "train_loss"][-1]
-    assert result.reason.endswith(f"step {last.step}")
+    named = re.fullmatch(rf".* step {last.step}, on train rows ([\d, ]+) and 8 more", result.reason)
+    assert named
+    assert all(1 <= int(row) <= 160 for row in named[1].split(", "))
     assert not math.isfinite(last.value)
     assert listener.heard == []
     assert result.checkpoint is None
@@ -187,9 +190,38 @@ def test_too_little_memory_is_an_ending(
 
     original = Module.training_step
     monkeypatch.setattr(Module, "training_step", hungry)
-    result = fit(make_config(validations=1), checkpoint_dir=tmp_path)
+    result = fit(make_config(validations=1, batch_size=2), checkpoint_dir=tmp_path)
     assert result.ending == Ending.OUT_OF_MEMORY
-    assert result.reason.startswith("optimizer step 4: ")
+    assert result.reason.startswith("out of memory (optimizer step 4: ")
+    assert "batch_size 2 -> 1, accumulate 1 -> 2" in result.reason
+    assert "; optimizer step 4: " in result.reason  # and again with the smallest there is
+
+
+def test_what_was_reported_before_memory_ran_out_is_not_reported_again(
+    make_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hungry(self: Module, batch: Any) -> torch.Tensor:
+        too_much = len(batch["input_ids"]) > 8 and self.curve.step == 12
+        return torch.empty(2**62, dtype=torch.uint8) if too_much else original(self, batch)
+
+    original = Module.training_step
+    whole = fit(make_config(), checkpoint_dir=tmp_path / "whole")
+    monkeypatch.setattr(Module, "training_step", hungry)
+    for resume_dir in (None, tmp_path / "resume"):
+        listener = Listener()
+        result = fit(
+            make_config(),
+            checkpoint_dir=tmp_path / f"halved-{resume_dir is None}",
+            resume_dir=resume_dir,
+            resume_interval_s=0,
+            report=listener,
+        )
+        assert result.ending == Ending.COMPLETED
+        assert [report.validation for report in listener.heard] == [1, 2, 3, 4]
+        steps = [step for step, _ in listener.curve("learning_rate")]
+        assert steps == sorted(set(steps)) == list(range(1, 19))
+        assert result.metrics["val_accuracy"] == pytest.approx(whole.metrics["val_accuracy"], abs=0.15)
+        assert result.effective["batch_size"] == 8
 
 
 def test_other_errors_are_errors(make_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +239,9 @@ def test_effective_settings_are_those_that_matter(make_config: MakeConfig, tmp_p
         optimizer="adafactor", scheduler="polynomial", power=2.5, epochs=1, dropout=0.2, weight_decay=0.03
     )
     result = fit(config, checkpoint_dir=tmp_path, report=listener)
-    ignored = {"adam_beta1", "adam_beta2", "adam_epsilon", "num_cycles"}
+    ignored = {"adam_beta1", "adam_beta2", "adam_epsilon", "momentum", "num_cycles"}
+    ignored |= {"stride_tokens", "max_answer_tokens", "mask_ratio", "source_prefix", "max_target_tokens", "num_beams"}
+    ignored |= {"columns"}  # no plain value
     assert set(result.effective) == set(TrainConfig.model_fields) - ignored
     assert {name: result.effective[name] for name in ("power", "weight_decay", "learning_rate", "dropout")} == {
         "power": 2.5,
@@ -220,15 +254,48 @@ def test_effective_settings_are_those_that_matter(make_config: MakeConfig, tmp_p
     assert '"hidden_dropout_prob": 0.2' in model_settings
 
 
-def test_accumulated_micro_batches_make_the_same_steps(make_config: MakeConfig, tmp_path: Path) -> None:
-    def curve(**settings: Any) -> list[tuple[int, float]]:
-        listener = Listener()
-        fit(make_config(epochs=1, max_train_rows=128, **settings), checkpoint_dir=tmp_path, report=listener)
-        return listener.curve("learning_rate")
+def test_training_stops_early_when_nothing_gets_better(make_config: MakeConfig, tmp_path: Path) -> None:
+    listener = Listener()
+    config = make_config(learning_rate=1e-9, patience=2, validations=6, metric="val_accuracy")
+    result = fit(config, checkpoint_dir=tmp_path, report=listener)
+    assert result.ending == Ending.COMPLETED
+    assert result.reason == "stopped early: val_accuracy was no better in 2 validations"
+    assert [report.validation for report in listener.heard] == [1, 2, 3]
+    assert str(result.checkpoint).endswith("validation-1")
+    patient = fit(make_config(patience=4), checkpoint_dir=tmp_path / "patient")
+    assert patient.reason == ""
 
-    whole = curve(batch_size=32, validations=2)
-    assert curve(batch_size=8, accumulate=4, validations=2) == whole
+
+def test_label_smoothing_is_trained_by_and_not_measured_by(make_config: MakeConfig, tmp_path: Path) -> None:
+    plain, smooth = (Listener(), Listener())
+    for listener, share in ((plain, 0.0), (smooth, 0.5)):
+        fit(make_config(label_smoothing=share, validations=1), checkpoint_dir=tmp_path, report=listener)
+    first = [listener.curve("train_loss")[-1][1] for listener in (plain, smooth)]
+    assert first[1] > first[0] + 0.1  # half of the target is always missed
+    assert smooth.heard[-1].metrics["val_accuracy"] > 0.8
+
+
+def test_recomputed_activations_give_the_same_losses(make_config: MakeConfig, tmp_path: Path) -> None:
+    curves = []
+    for recompute in (False, True):
+        listener = Listener()
+        fit(make_config(gradient_checkpointing=recompute), checkpoint_dir=tmp_path, report=listener)
+        curves.append([loss for _, loss in listener.curve("train_loss")])
+    assert curves[1] == pytest.approx(curves[0], rel=1e-5)
+
+
+def test_accumulated_micro_batches_make_the_same_steps(make_config: MakeConfig, tmp_path: Path) -> None:
+    def losses(**settings: Any) -> list[float]:
+        listener = Listener()
+        config = make_config(
+            epochs=1, max_train_rows=128, dropout=0.0, attention_dropout=0.0, validations=2, **settings
+        )
+        fit(config, checkpoint_dir=tmp_path, report=listener)
+        return [loss for _, loss in listener.curve("train_loss")]
+
+    whole = losses(batch_size=32)
     assert len(whole) == 4
+    assert losses(batch_size=8, accumulate=4) == pytest.approx(whole, rel=1e-3)
 
 
 def test_a_validation_needs_a_step_of_its_own(make_config: MakeConfig, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from trainer.config import TrainConfig
 from trainer.splits import choose, part_of
 
-GLUE = ("train", "dev")
+GLUE = ("train", "validation")
 WHOLE = ("train", "validation", "test")
 
 
@@ -28,8 +28,16 @@ def test_what_is_held_out_is_not_trained_on(
 
 def test_dev_is_the_test_or_both(make_config: Callable[..., TrainConfig]) -> None:
     held_out, official = make_config(), make_config(splits="official")
-    assert [part_of(split, GLUE, held_out) for split in ("train", "validation", "test")] == ["train", "train", "dev"]
-    assert [part_of(split, GLUE, official) for split in ("train", "validation", "test")] == ["train", "dev", "dev"]
+    assert [part_of(split, GLUE, held_out) for split in ("train", "validation", "test")] == [
+        "train",
+        "train",
+        "validation",
+    ]
+    assert [part_of(split, GLUE, official) for split in ("train", "validation", "test")] == [
+        "train",
+        "validation",
+        "validation",
+    ]
     assert rows("train", 50, official) == list(range(50))
     assert rows("test", 50, held_out) == list(range(50))
     assert rows("validation", 50, official) == rows("test", 50, official) == list(range(50))
@@ -53,3 +61,20 @@ def test_caps_take_a_seeded_sample_that_only_grows(make_config: Callable[..., Tr
     assert len(rows("validation", 400, make_config(max_validation_rows=7))) == 7
     assert len(rows("train", 400, make_config(max_validation_rows=7))) == 393
     assert len(rows("test", 400, make_config(max_test_rows=9))) == 9
+
+
+@pytest.mark.parametrize("splits", ["held_out", "official"])
+def test_a_single_file_is_cut_into_all_three(make_config: Callable[..., TrainConfig], splits: str) -> None:
+    config = make_config(splits=splits, validation_ratio=0.2, max_validation_rows=15)
+    cut = {split: rows(split, 100, config, ("train",)) for split in ("train", "validation", "test")}
+    assert [len(part) for part in cut.values()] == [65, 15, 20]
+    assert sorted(row for part in cut.values() for row in part) == list(range(100))
+
+
+def test_a_test_file_alone_leaves_the_validation_to_be_cut_from_train(make_config: Callable[..., TrainConfig]) -> None:
+    parts = ("train", "test")
+    assert [part_of(split, parts, make_config()) for split in ("train", "validation", "test")] == [
+        "train",
+        "train",
+        "test",
+    ]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from trainer.cache import fingerprint, once
 from trainer.document import ConfigError
-from trainer.sources import Rows
+from trainer.reading.record import Record
 
 FORMAT = 1
 LIBRARIES = {
@@ -55,6 +55,7 @@ class Docstrings:
 
     split_seed: int = 0
     parts: tuple[str, ...] = tuple(SIZES)
+    more_tests: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -65,22 +66,31 @@ class Docstrings:
         """Hash of the versions of the libraries and of how they are read and split."""
         return fingerprint(_versions(), FORMAT, SIZES, CANDIDATES, self.split_seed, part)
 
-    def size(self, part: str) -> int:
-        """Sentences in a part. Raises ConfigError if a library is not installed."""
-        _versions()
-        return SIZES[part] * len(LIBRARIES)
+    @property
+    def columns(self) -> dict[str, str]:
+        """Named as the task names them."""
+        return {}
 
-    def read(self, part: str) -> Rows:
+    def where(self, part: str) -> str:
+        """As a config names it."""
+        return f"builtin:docstrings/{part}"
+
+    def records(self, part: str) -> Iterator[Record]:
         """The sentences of a part, in random order. Raises ConfigError if a library is not installed."""
+        for number, (sentence, library) in enumerate(self.sentences(part)):
+            yield Record(f"{self.where(part)} row {number}", {"text": sentence, "label": library})
+
+    def sentences(self, part: str) -> list[tuple[str, str]]:
+        """Each sentence with its library, in random order. Raises ConfigError if a library is not installed."""
         corpus = once("docstrings", fingerprint(_versions(), FORMAT, SIZES, CANDIDATES), build=_write, read=_read)
         start = sum(SIZES[other] for other in self.parts[: self.parts.index(part)])
         draw = random.Random(self.split_seed)  # noqa: S311  not a secret
         rows = []
-        for label, sentences in enumerate(corpus):
+        for library, sentences in zip(LIBRARIES, corpus, strict=True):
             shuffled = draw.sample(sentences, len(sentences))
-            rows += [(sentence, label) for sentence in shuffled[start : start + SIZES[part]]]
+            rows += [(sentence, library) for sentence in shuffled[start : start + SIZES[part]]]
         draw.shuffle(rows)
-        return Rows(([sentence for sentence, _ in rows],), [label for _, label in rows])
+        return rows
 
 
 def _versions() -> dict[str, str]:

@@ -18,7 +18,7 @@ def tiny_bert(seed: int) -> Path:
     """
 
     def build(folder: Path) -> None:
-        vocabulary = _word_pieces(Docstrings(seed).read("train").texts[0])
+        vocabulary = _word_pieces([sentence for sentence, _ in Docstrings(seed).sentences("train")])
         _save(folder, vocabulary, seed)
 
     key = fingerprint(Docstrings(seed).fingerprint("train"), FORMAT, VOCABULARY)

@@ -1,9 +1,10 @@
 """The tasks, by name. One file a mode; a task is one entry."""
 
-from trainer.tasks.sequence_classification import CLASSIFICATION, COLA, MRPC, SST2, STSB
-from trainer.tasks.task import Glue, Task
+from trainer.tasks.glue import GLUE
+from trainer.tasks.sequence_classification import CLASSIFICATION, REGRESSION
+from trainer.tasks.task import Task
 
-TASKS: dict[str, Task] = {task.name: task for task in (CLASSIFICATION, COLA, MRPC, SST2, STSB)}
+TASKS: dict[str, Task] = {task.name: task for task in (*GLUE, CLASSIFICATION, REGRESSION)}
 """Name -> task."""
 
-__all__ = ["TASKS", "Glue", "Task"]
+__all__ = ["TASKS", "Task"]

@@ -49,3 +49,9 @@ def pearson_spearman(predictions: "np.ndarray", targets: "np.ndarray") -> dict[s
         both = [float(correlation(predictions, targets).statistic) for correlation in (pearsonr, spearmanr)]
     pearson, spearman = (0.0 if math.isnan(value) else value for value in both)
     return {"pearson": pearson, "spearman": spearman, "pearson_spearman": (pearson + spearman) / 2}
+
+
+def pearson_spearman_rmse(predictions: "np.ndarray", targets: "np.ndarray") -> dict[str, float]:
+    """As `pearson_spearman`, and the root of the mean squared error."""
+    rmse = float(((predictions - targets) ** 2).mean() ** 0.5)
+    return pearson_spearman(predictions, targets) | {"rmse": rmse}

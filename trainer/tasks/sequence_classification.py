@@ -1,23 +1,75 @@
-"""One label, or one number, for a text or a pair of texts."""
+"""One label, or one number, for a text or a pair of texts: all of GLUE, and files of one's own."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from trainer.document import nearest
+from trainer.reading.formats import TABLES
 from trainer.tasks import scores
-from trainer.tasks.task import Glue, Task
+from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
+
+    from trainer.encoded import Encoded
 
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceClassification(Task):
-    """A head on the whole sequence: classes with cross-entropy, or a number (`labels` is None) with mean squared error."""
+    """A head on the whole sequence: classes with cross-entropy, or a number (`labels` is None) with mean squared error.
+
+    Attributes:
+        score: Metrics of predicted against true ids or numbers.
+        written: How files write the classes, where that differs from `labels`.
+    """
 
     score: "Callable[[np.ndarray, np.ndarray], dict[str, float]]"
+    written: tuple[str, ...] = ()
+
+    columns: ClassVar = {
+        "text": Column(("text", "sentence", "sentence1")),
+        "text_pair": Column(("text_pair", "sentence2"), optional=True),
+        "label": Column(("label", "score"), target=True),
+    }
+    formats: ClassVar = TABLES
+    keeps: ClassVar = ("label",)
+    uses: ClassVar = ("label_smoothing",)
+
+    def row(self, values: Mapping[str, Any], labels: Labels) -> dict[str, Any]:
+        """Texts that are not empty; the label by its name, or a finite number."""
+        row = {role: value if role == "label" else _text(role, value) for role, value in values.items()}
+        if "label" in row:
+            row["label"] = _number(row["label"]) if labels is None else self._name(row["label"], labels)
+        return row
+
+    def _name(self, label: Any, labels: tuple[str, ...]) -> str:
+        if isinstance(label, int) and not isinstance(label, bool) and self.labels and 0 <= label < len(labels):
+            return labels[label]  # an id, as the hub has it
+        written = str(label).strip()
+        if written in self.written:
+            return labels[self.written.index(written)]
+        if not written or (labels and written not in labels):
+            known = [*self.written, *labels]
+            raise ValueError(f"label '{label}' is not one of: {', '.join(known)}{nearest(written, known)}")
+        return written
+
+    def found_labels(self, rows: Columns) -> Labels:
+        """In order; whole numbers by their value."""
+        found = set(rows["label"])
+        return tuple(sorted(found, key=int if all(map(_is_whole, found)) else str))
+
+    def encode(self, rows: Columns, setup: Setup) -> Features:
+        """A text, or a pair with a separator; what is too long is cut at the end."""
+        texts = [rows[role] for role in ("text", "text_pair") if role in rows]
+        length = setup.config.max_length_tokens
+        columns = dict(setup.tokenizer(*texts, truncation=True, max_length=length, return_attention_mask=False))
+        if "label" in rows:
+            columns["labels"] = rows["label"] if setup.labels is None else _ids(rows["label"], setup.labels)
+        return Features(columns)
 
     def auto_model(self) -> Any:
         """The class with a linear layer on the whole sequence."""
@@ -25,9 +77,9 @@ class SequenceClassification(Task):
 
         return AutoModelForSequenceClassification
 
-    def head(self, labels: Sequence[str] | None) -> dict[str, Any]:
+    def head(self, labels: Labels) -> dict[str, Any]:
         """As many outputs as labels, named; one for a number."""
-        names = ["score"] if labels is None else list(labels)
+        names = ("score",) if labels is None else labels
         return {
             "num_labels": len(names),
             "id2label": dict(enumerate(names)),
@@ -35,77 +87,72 @@ class SequenceClassification(Task):
             "problem_type": "regression" if labels is None else "single_label_classification",
         }
 
-    def tokenize(
-        self, tokenizer: "PreTrainedTokenizerBase", texts: Sequence[Sequence[str]], max_length_tokens: int
-    ) -> dict[str, list[list[int]]]:
-        """Ids of a text, or of a pair with a separator; what is too long is cut at the end."""
-        columns = [list(column) for column in texts]
-        encoded = tokenizer(*columns, truncation=True, max_length=max_length_tokens, return_attention_mask=False)
-        return dict(encoded)
+    def says(
+        self, model: "PreTrainedModel", batch: "dict[str, torch.Tensor]", output: Any, setup: Setup
+    ) -> "torch.Tensor":
+        """Rows, or rows x classes: the number, or the probability of each class."""
+        del model, batch
+        logits: torch.Tensor = output.logits.float()
+        return logits.squeeze(-1) if setup.labels is None else logits.softmax(-1)
 
-    def predictions(self, logits: "torch.Tensor") -> "torch.Tensor":
-        """The most likely class, or the number."""
-        return logits.squeeze(-1).float() if self.labels is None else logits.argmax(-1)
+    def answers(self, said: "Sequence[np.ndarray]", features: "Encoded", setup: Setup) -> Columns:
+        """`label` and its probability as `score`; or the number as `score`."""
+        import numpy as np
 
-    def readable(self, logits: "torch.Tensor", labels: Sequence[str] | None) -> list[dict[str, Any]]:
-        """`label` and its probability as `score`, or the number as `score`."""
-        if labels is None:
-            return [{"score": value} for value in logits.squeeze(-1).tolist()]
-        best, number = logits.float().softmax(-1).max(-1)
-        return [{"label": labels[n], "score": p} for n, p in zip(number.tolist(), best.tolist(), strict=True)]
+        del features
+        if setup.labels is None:
+            return {"score": np.stack(said).tolist()}
+        probabilities = np.stack(said)
+        best = probabilities.argmax(-1)
+        return {"label": [setup.labels[number] for number in best], "score": probabilities.max(-1).tolist()}
 
-    def metrics(self, predictions: "np.ndarray", targets: "np.ndarray") -> dict[str, float]:
+    def metrics(self, answers: Columns, rows: Columns, loss: float) -> dict[str, float]:
         """The scores of this task."""
-        return self.score(predictions, targets)
+        import numpy as np
+
+        del loss
+        if "label" not in answers:
+            return self.score(np.array(answers["score"]), np.array(rows["label"]))
+        labels = self.labels or tuple(sorted({*answers["label"], *rows["label"]}))
+        return self.score(_ids(answers["label"], labels), _ids(rows["label"], labels))
 
 
-SST2 = SequenceClassification(
-    name="sst2",
-    metric="val_accuracy",
-    score=scores.accuracy,
-    labels=("negative", "positive"),
-    label_values=("0", "1"),
-    glue=Glue(folder="SST-2", text=("sentence",), hub_name="sst2", hub_text=("sentence",)),
+def _text(role: str, value: Any) -> str:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise ValueError(f"{role} is empty")
+    if not isinstance(value, str):
+        raise ValueError(f"{role} is not text: {value!r}")  # noqa: TRY004  the row is wrong, not the program
+    return value
+
+
+def _ids(names: Sequence[str], labels: Sequence[str]) -> "np.ndarray":
+    import numpy as np
+
+    number = {name: number for number, name in enumerate(labels)}
+    return np.array([number[name] for name in names], dtype=np.int64)
+
+
+def _number(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"label '{value}' is not a finite number")
+    return number
+
+
+def _is_whole(text: str) -> bool:
+    return text.removeprefix("-").isdecimal()
+
+
+CLASSIFICATION = SequenceClassification(
+    name="classification", metric="val_accuracy", measures=("accuracy", "macro_f1"), score=scores.accuracy_macro_f1
 )
-COLA = SequenceClassification(
-    name="cola",
-    metric="val_matthews",
-    score=scores.matthews,
-    labels=("unacceptable", "acceptable"),
-    label_values=("0", "1"),
-    glue=Glue(
-        folder="CoLA",
-        text=("sentence",),
-        header=("source", "label", "author_mark", "sentence"),
-        hub_name="cola",
-        hub_text=("sentence",),
-    ),
-)
-MRPC = SequenceClassification(
-    name="mrpc",
-    metric="val_accuracy_f1",
-    score=scores.accuracy_f1,
-    labels=("not_equivalent", "equivalent"),
-    label_values=("0", "1"),
-    glue=Glue(
-        folder="MRPC",
-        text=("#1 String", "#2 String"),
-        label="Quality",
-        hub_name="mrpc",
-        hub_text=("sentence1", "sentence2"),
-    ),
-)
-STSB = SequenceClassification(
-    name="stsb",
+REGRESSION = SequenceClassification(
+    name="regression",
     metric="val_pearson_spearman",
-    score=scores.pearson_spearman,
+    measures=("pearson", "spearman", "pearson_spearman", "rmse"),
     labels=None,
-    glue=Glue(
-        folder="STS-B",
-        text=("sentence1", "sentence2"),
-        label="score",
-        hub_name="stsb",
-        hub_text=("sentence1", "sentence2"),
-    ),
+    score=scores.pearson_spearman_rmse,
 )
-CLASSIFICATION = SequenceClassification(name="classification", metric="val_accuracy", score=scores.accuracy_macro_f1)

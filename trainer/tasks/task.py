@@ -1,36 +1,70 @@
-"""What a task mode owes the trainer: its columns, its head, how it reads a model's output, and its metrics."""
+"""What a task mode owes the trainer: its columns, its head, its loss, how it reads a model's output, and its metrics."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from trainer.config import TrainConfig
+    from trainer.encoded import Encoded
+    from trainer.reading.record import Reader
+    from trainer.sources.glue_layout import Glue
 
-@dataclass(frozen=True, kw_only=True)
-class Glue:
-    """Where a task lies in the GLUE download, and in the hub data set of the same content.
+Columns = dict[str, list[Any]]
+"""Rows by column: name -> values, all of one length."""
+Labels = tuple[str, ...] | None
+"""Class names in the order of their ids; None for a number, empty where there are no classes."""
+IGNORED = -100
+"""The target of a token that no loss is taken of."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that a task reads.
 
     Attributes:
-        folder: Folder of `train.tsv` and `dev.tsv`.
-        text: Names of the one or two text columns.
-        label: Name of the label column.
-        header: Column names, where the files themselves have no header row.
-        hub_name: Configuration of the hub data set.
-        hub_text: Names of the text columns there; its label column is always `label`.
+        names: What files usually call it; the first is said in messages.
+        target: Whether it is what is to be predicted.
+        optional: Whether rows may be without it.
     """
 
-    folder: str
-    text: tuple[str, ...]
-    label: str = "label"
-    header: tuple[str, ...] = ()
-    hub_name: str
-    hub_text: tuple[str, ...]
+    names: tuple[str, ...]
+    target: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Features:
+    """Rows as a model takes them.
+
+    Attributes:
+        columns: Name -> a list of ids, or one number, for each feature. `input_ids` is always there.
+        owners: The row that each feature was made of, in ascending order; None where each row made one.
+    """
+
+    columns: Mapping[str, Sequence[Any]]
+    owners: Sequence[int] | None = None
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a task needs to know of the training run it is part of.
+
+    Attributes:
+        config: The run's.
+        labels: Class names.
+        tokenizer: The model's.
+    """
+
+    config: "TrainConfig"
+    labels: Labels
+    tokenizer: "PreTrainedTokenizerBase"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,29 +75,75 @@ class Task(ABC):
         name: What a config calls it.
         metric: The primary metric, a `val_*` name: what decides which weights are best.
         mode: Whether more or less of it is better.
+        measures: Names of all its metrics, without prefix; `loss` is always there too.
         labels: Names of the classes in the order of their ids; None for a number, empty where the data tells.
-        label_values: How the files write the classes, where that differs from `labels`.
         glue: Where it lies in GLUE, if it does.
+        trains: Whether it can be trained; what cannot is only predicted.
     """
 
     name: str
     metric: str
     mode: Literal["min", "max"] = "max"
-    labels: tuple[str, ...] | None = ()
-    label_values: tuple[str, ...] = ()
-    glue: Glue | None = field(default=None, repr=False)
+    measures: tuple[str, ...] = ()
+    labels: Labels = ()
+    glue: "Glue | None" = field(default=None, repr=False)
+    trains: bool = True
+
+    columns: ClassVar[Mapping[str, Column]]
+    """What it reads of each row."""
+    formats: ClassVar[Mapping[str, "Reader"]]
+    """File suffix -> reader."""
+    parallel: ClassVar[bool] = False
+    """Whether it also reads pairs of files, line by line."""
+    keeps: ClassVar[tuple[str, ...]] = ()
+    """Columns of the rows that its metrics and answers need; if there are none, features are the rows."""
+    reads: ClassVar[tuple[str, ...]] = ("max_length_tokens",)
+    """Settings that decide how rows become features."""
+    uses: ClassVar[tuple[str, ...]] = ()
+    """Further settings that only some tasks use, this one among them."""
+    targets: ClassVar[tuple[str, ...]] = ("labels",)
+    """Features that go into a batch beside the model's inputs, padded by `IGNORED`."""
+    by_token: ClassVar[bool] = False
+    """Whether a model says something about each token; what it says about padding is dropped."""
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """All settings that only some tasks read or use, and this one does."""
+        return (*self.reads, *self.uses)
+
+    # Rows
+
+    @abstractmethod
+    def row(self, values: Mapping[str, Any], labels: Labels) -> dict[str, Any]:
+        """Checks one row and brings it into this task's form.
+
+        Args:
+            values: By this task's column names, as the file has them; without targets if there are none.
+            labels: The class names there may be; empty allows any.
+
+        Raises:
+            ValueError: It cannot be used; the message is for people.
+        """
+
+    def found_labels(self, rows: Columns) -> Labels:
+        """The classes that occur in rows, in the order of their ids. Only asked where `labels` is empty."""
+        del rows
+        return ()
+
+    @abstractmethod
+    def encode(self, rows: Columns, setup: Setup) -> Features:
+        """Turns rows into what the model takes, with targets if the rows have them."""
+
+    # Model
 
     @abstractmethod
     def auto_model(self) -> Any:
         """The Transformers class that puts this mode's head on a body: `AutoModelFor...`."""
 
-    @abstractmethod
-    def head(self, labels: Sequence[str] | None) -> dict[str, Any]:
-        """What the model's configuration must say for a new head.
-
-        Args:
-            labels: Class names in the order of their ids; None for a number.
-        """
+    def head(self, labels: Labels) -> dict[str, Any]:
+        """What the model's configuration must say for a new head."""
+        del labels
+        return {}
 
     def load_model(self, folder: Path, settings: Mapping[str, Any]) -> "PreTrainedModel":
         """The model of a folder, in 32 bits. A head that the folder has no weights for begins at random.
@@ -84,20 +164,71 @@ class Task(ABC):
         )
         return model
 
-    @abstractmethod
-    def tokenize(
-        self, tokenizer: "PreTrainedTokenizerBase", texts: Sequence[Sequence[str]], max_length_tokens: int
-    ) -> dict[str, list[list[int]]]:
-        """Turns text columns (one or two lists of equal length) into the model's inputs, a list of ids a row each."""
+    def corrupt(
+        self, batch: "dict[str, torch.Tensor]", setup: Setup, draw: "torch.Generator | None" = None
+    ) -> "dict[str, torch.Tensor]":
+        """The batch as the model gets to see it; a task that hides something from it does so here.
+
+        Args:
+            batch: On the model's device.
+            setup: Of the run.
+            draw: Where random numbers come from; None is the process's own generator.
+        """
+        del setup, draw
+        return batch
+
+    def loss(self, output: Any, batch: "dict[str, torch.Tensor]", label_smoothing: float) -> "torch.Tensor":
+        """The mean loss of a batch, to be trained by."""
+        import torch
+
+        loss: torch.Tensor = output.loss
+        if label_smoothing:
+            logits, labels = self.aligned(output.logits, batch["labels"])
+            loss = torch.nn.functional.cross_entropy(
+                logits.flatten(0, -2).float(),
+                labels.flatten(),
+                ignore_index=IGNORED,
+                label_smoothing=label_smoothing,
+            )
+        return loss
+
+    def aligned(self, logits: "torch.Tensor", labels: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
+        """Logits and the labels that they are to predict."""
+        return logits, labels
+
+    def num_targets(self, batch: "dict[str, torch.Tensor]") -> "torch.Tensor | int":
+        """How many losses the mean loss of a batch is the mean of."""
+        labels = batch.get("labels")
+        return len(batch["input_ids"]) if labels is None or labels.ndim == 1 else (labels != IGNORED).sum()
+
+    # What the model says
+
+    def says(
+        self, model: "PreTrainedModel", batch: "dict[str, torch.Tensor]", output: Any, setup: Setup
+    ) -> "torch.Tensor | None":
+        """What the model says about each feature of a batch (first dimension), as small as `answers` can do with.
+
+        Last dimension: tokens, if this task is `by_token`. None if only the loss counts.
+        """
+        del model, batch, output, setup
+        return None
 
     @abstractmethod
-    def predictions(self, logits: "torch.Tensor") -> "torch.Tensor":
-        """What the model says about each row of a batch, as small as the metrics can do with."""
+    def answers(self, said: "Sequence[np.ndarray]", features: "Encoded", setup: Setup) -> Columns:
+        """What the model says about each row, for people and for `metrics`.
+
+        Args:
+            said: Of each feature, in order; without padding if this task is `by_token`.
+            features: What it was asked about, with the columns that this task `keeps`.
+            setup: Of the run.
+        """
 
     @abstractmethod
-    def readable(self, logits: "torch.Tensor", labels: Sequence[str] | None) -> list[dict[str, Any]]:
-        """What the model says about each row of a batch, for people."""
+    def metrics(self, answers: Columns, rows: Columns, loss: float) -> dict[str, float]:
+        """The `measures` of all answers against all rows.
 
-    @abstractmethod
-    def metrics(self, predictions: "np.ndarray", targets: "np.ndarray") -> dict[str, float]:
-        """Scores of all predictions against all targets, by names without prefix."""
+        Args:
+            answers: As `answers` gives them.
+            rows: The columns that this task `keeps`.
+            loss: Mean over all targets.
+        """

@@ -40,19 +40,20 @@ def test_words_that_only_contain_a_short_name_stay() -> None:
 
 def test_the_set_is_balanced_and_no_sentence_is_there_twice() -> None:
     source = Docstrings(0)
-    parts = {part: source.read(part) for part in source.parts}
+    parts = {part: source.sentences(part) for part in source.parts}
     for part, rows in parts.items():
-        assert Counter(rows.labels) == dict.fromkeys(range(len(LIBRARIES)), SIZES[part])
-        assert source.size(part) == len(rows.labels) == len(rows.texts[0])
-    texts = [text.lower() for rows in parts.values() for text in rows.texts[0]]
+        assert Counter(library for _, library in rows) == dict.fromkeys(LIBRARIES, SIZES[part])
+        assert [record.values for record in source.records(part)] == [{"text": t, "label": lib} for t, lib in rows]
+    texts = [text.lower() for rows in parts.values() for text, _ in rows]
     assert len(texts) == len(set(texts)) >= 4_000
     assert len(source.labels) >= 6
-    assert parts["train"].labels[:100] != sorted(parts["train"].labels[:100])
+    libraries = [library for _, library in parts["train"][:100]]
+    assert libraries != sorted(libraries)
 
 
 def test_the_seed_cuts_the_parts() -> None:
-    assert Docstrings(0).read("test") == Docstrings(0).read("test")
-    assert Docstrings(0).read("test") != Docstrings(1).read("test")
+    assert Docstrings(0).sentences("test") == Docstrings(0).sentences("test")
+    assert Docstrings(0).sentences("test") != Docstrings(1).sentences("test")
     assert Docstrings(0).fingerprint("test") != Docstrings(1).fingerprint("test")
     assert Docstrings(0).fingerprint("test") != Docstrings(0).fingerprint("train")
 
@@ -60,4 +61,4 @@ def test_the_seed_cuts_the_parts() -> None:
 def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(LIBRARIES, "nowhere", "no-such-distribution")
     with pytest.raises(ConfigError, match="needs these to be installed: no-such-distribution"):
-        Docstrings(0).size("train")
+        list(Docstrings(0).records("train"))

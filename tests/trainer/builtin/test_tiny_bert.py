@@ -6,7 +6,7 @@ from trainer.builtin.tiny_bert import tiny_bert
 from trainer.models import folder_problems
 
 BUILD = "from trainer.builtin.docstrings import Docstrings; from trainer.builtin.tiny_bert import _word_pieces; \
-import hashlib; print(hashlib.sha256(repr(sorted(_word_pieces(Docstrings(0).read('train').texts[0]).items())).encode()).hexdigest())"
+import hashlib; print(hashlib.sha256(repr(sorted(_word_pieces([text for text, _ in Docstrings(0).sentences('train')]).items())).encode()).hexdigest())"
 
 
 def test_it_is_an_ordinary_model_folder_built_once() -> None:

@@ -1,0 +1,163 @@
+"""The same config through `fit` and through `transformers.Trainer`: do they train alike? Half an hour on one thread, so by name alone.
+
+Both begin with the same weights and read the same tokenized rows; all else is each trainer's own. First step by step, with
+the same batches and no dropout; then by the test scores of three seeds, where each draws its own batches and dropout.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from scipy.stats import ttest_ind
+from torch.utils.data import DataLoader
+from transformers import DataCollatorWithPadding, EvalPrediction, PrinterCallback, Trainer, TrainingArguments
+
+from benchmarks.glue_scores import METRICS, SCORE, fit_and_test, missing, recipe, said, train_and_test
+from trainer import TrainConfig, fit
+from trainer.batching import collator
+from trainer.job import Job, prepare
+from trainer.process import quiet
+from trainer.report import Report, Verdict
+
+TASK = "stsb"
+SEEDS = (0, 1, 2)
+NUM_STEPS = 40
+
+
+def main() -> Iterator[str]:
+    """Yields the lines to print, as they are measured."""
+    if reason := missing():
+        yield f"skipped: {reason}"
+        return
+    torch.set_num_threads(1)
+    with quiet():
+        yield step_by_step()
+        yield from seed_by_seed()
+
+
+def step_by_step() -> str:
+    """How far the losses of the two are apart when nothing is left to chance."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config = short(0).model_copy(
+            update={"model": str(without_dropout(folder)), "max_train_rows": NUM_STEPS * 16, "epochs": 1}
+        )
+        ours: list[float] = []
+
+        def report(heard: Report) -> Verdict:
+            ours.extend(point.value for point in heard.history if point.key == "train_loss")
+            return Verdict.CONTINUE
+
+        fit(config, checkpoint_dir=folder / "checkpoints", report=report)
+        job = prepare(config)
+        theirs = SameBatches(job, args=arguments(config, folder))
+        theirs.remove_callback(PrinterCallback)
+        theirs.train()
+    losses = [entry["loss"] for entry in theirs.state.log_history if "loss" in entry]
+    apart = max(abs(one - other) for one, other in zip(ours, losses, strict=True))
+    return f"{len(ours)} steps from loss {ours[0]:.3f} to {ours[-1]:.3f}: at most {apart:.1e} apart"
+
+
+def seed_by_seed() -> Iterator[str]:
+    """Test scores of both for each seed, and whether they differ by more than seeds do: Welch's t-test at 5 %."""
+    ours, theirs = [], []
+    for seed in SEEDS:
+        config = short(seed)
+        ours.append(fit_and_test(config)[0])
+        yield f"seed {seed}, fit: {said(ours[-1])}"
+        theirs.append(their_scores(config))
+        yield f"seed {seed}, transformers.Trainer: {said(theirs[-1])}"
+    for name in METRICS[TASK]:
+        one, other = ([scores[f"test_{name}"] for scores in tested] for tested in (ours, theirs))
+        test = ttest_ind(one, other, equal_var=False)
+        low, high = test.confidence_interval()
+        yield (
+            f"{name}: fit {fmean(one):.4f} ± {stdev(one):.4f}, transformers.Trainer {fmean(other):.4f} ± {stdev(other):.4f}; "
+            f"difference {fmean(one) - fmean(other):+.4f} (95 %: {low:+.4f} to {high:+.4f}), "
+            f"{'within noise' if low <= 0 <= high else 'NOT within noise'}"
+        )
+
+
+def short(seed: int) -> TrainConfig:
+    """The recipe on fewer rows. Its only validation is at the end: the last weights are what is tested."""
+    return recipe(TASK, seed).model_copy(update={"max_train_rows": 3000, "epochs": 2, "validations": 1})
+
+
+def their_scores(config: TrainConfig) -> dict[str, float]:
+    """Trains by `transformers.Trainer`, with its own batches by length, its own padding and its own evaluation."""
+    job = prepare(config)
+    train, test = map(Dataset.from_dict, train_and_test(config))
+
+    def score(heard: EvalPrediction) -> dict[str, float]:
+        return SCORE[TASK](np.squeeze(heard.predictions), np.asarray(heard.label_ids))
+
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            model=job.model,
+            args=arguments(config, Path(folder)),
+            train_dataset=train,
+            data_collator=DataCollatorWithPadding(job.tokenizer),
+            processing_class=job.tokenizer,
+            compute_metrics=score,
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+        found = trainer.evaluate(test, metric_key_prefix="test")
+    return {name: found[name] for name in (f"test_{metric}" for metric in METRICS[TASK])}
+
+
+def arguments(config: TrainConfig, folder: Path) -> TrainingArguments:
+    """Every setting of the config, in their words."""
+    return TrainingArguments(
+        output_dir=str(folder),
+        seed=config.seed,
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch_size,
+        per_device_eval_batch_size=config.eval_batch_size,
+        train_sampling_strategy="group_by_length",
+        optim="adamw_torch_fused",
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        adam_beta1=config.adam_beta1,
+        adam_beta2=config.adam_beta2,
+        adam_epsilon=config.adam_epsilon,
+        max_grad_norm=config.max_grad_norm or 0.0,
+        lr_scheduler_type=config.scheduler,
+        warmup_steps=config.warmup_ratio,
+        use_cpu=True,
+        logging_steps=1,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+class SameBatches(Trainer):
+    """Their loop, optimizer and schedule over the batches of a job."""
+
+    def __init__(self, job: Job, args: TrainingArguments) -> None:
+        super().__init__(model=job.model, args=args, train_dataset=job.train)
+        self._job = job
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """All batches, in order."""
+        batches = [batch.tolist() for stretch in self._job.stretches for batch in stretch]
+        collate = collator(self._job.model, self._job.tokenizer, on_gpu=False)
+        return DataLoader(self._job.train, batch_sampler=batches, collate_fn=collate)
+
+
+def without_dropout(folder: Path) -> Path:
+    """A copy of the model's folder that draws nothing at random."""
+    copy = shutil.copytree(recipe(TASK, 0).model, folder / "model")
+    file = copy / "config.json"
+    settings = json.loads(file.read_text(encoding="utf-8"))
+    none = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    file.write_text(json.dumps(settings | none), encoding="utf-8")
+    return copy

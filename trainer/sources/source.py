@@ -1,0 +1,128 @@
+"""Labelled rows: where they come from, and how the records of a file become rows of a task."""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol
+
+from trainer.document import ConfigError, Problem, nearest
+from trainer.reading.record import Record
+
+if TYPE_CHECKING:
+    from trainer.tasks.task import Columns, Labels, Task
+
+MAX_PROBLEMS_A_PART = 10
+
+
+class Source(Protocol):
+    """A data set in parts, as it was published."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Its labelled parts, of `train`, `validation` and `test`. Raises ConfigError if the data set is not there."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names that the data set itself fixes; empty where they are found in its rows."""
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """Role -> column, where this data set calls it by a name of its own."""
+
+    @property
+    def more_tests(self) -> tuple[str, ...]:
+        """Further labelled parts, which are tested beside the test split."""
+
+    def where(self, part: str) -> str:
+        """The place of a part, for people."""
+
+    def fingerprint(self, part: str) -> str:
+        """A name for the content of a part. Raises ConfigError if there is no such part."""
+
+    def records(self, part: str) -> Iterator[Record | Problem]:
+        """The rows of a part, in their order. Raises ConfigError if there is no such part."""
+
+
+def read_rows(source: Source, part: str, task: "Task", *, labels: "Labels" = (), labelled: bool = True) -> "Columns":
+    """All rows of a part, by the task's own column names.
+
+    Args:
+        source: Where they are.
+        part: Which of its parts.
+        task: Says which columns there must be, and what may stand in them.
+        labels: The class names that may stand there; empty allows any.
+        labelled: Whether what is to be predicted must be there. It is left out otherwise.
+
+    Raises:
+        ConfigError: With every broken row, up to a limit.
+    """
+    wanted = {role: column for role, column in task.columns.items() if labelled or not column.target}
+    rows: Columns = {role: [] for role in wanted}
+    places: dict[str, str] | None = None
+    problems: list[Problem] = []
+    for found in source.records(part):
+        if isinstance(found, Record):
+            if places is None:
+                places = _places(found, source, task, source.where(part), labelled=labelled)
+            problem = _add(found, places, task, labels, rows)
+        else:
+            problem = found
+        if problem:
+            problems.append(problem)
+        if len(problems) >= MAX_PROBLEMS_A_PART:
+            break
+    if not problems and not any(rows.values()):
+        problems.append(Problem(where=source.where(part), message="has no rows"))
+    if problems:
+        raise ConfigError(problems)
+    return {role: values for role, values in rows.items() if role in (places or {})}
+
+
+def is_labelled(source: Source, part: str, task: "Task") -> bool:
+    """Whether the first row of a part has what is to be predicted."""
+    targets = [role for role, column in task.columns.items() if column.target]
+    first = [found for found in islice(source.records(part), 1) if isinstance(found, Record)]
+    places = [(record, _find(role, record, source, task)) for record in first for role in targets]
+    return all(place is not None and record.values[place] is not None for record, place in places)
+
+
+def _places(record: Record, source: Source, task: "Task", where: str, *, labelled: bool) -> dict[str, str]:
+    """Role -> the column it is in. Raises ConfigError if one is missing."""
+    places: dict[str, str] = {}
+    missing = []
+    for role, column in task.columns.items():
+        if column.target and not labelled:
+            continue
+        found = _find(role, record, source, task)
+        if found is not None:
+            places[role] = found
+        elif not column.optional or role in source.columns:
+            missing.append(source.columns.get(role) or column.names[0])
+    if missing:
+        known = ", ".join(map(str, record.values))
+        raise ConfigError(
+            Problem(
+                where=where, message=f"has no column '{name}'; columns found: {known}{nearest(name, record.values)}"
+            )
+            for name in missing
+        )
+    return places
+
+
+def _find(role: str, record: Record, source: Source, task: "Task") -> str | None:
+    given = source.columns.get(role)
+    names = (given,) if given else task.columns[role].names
+    return next((name for name in names if name in record.values), None)
+
+
+def _add(record: Record, places: Mapping[str, str], task: "Task", labels: "Labels", rows: "Columns") -> Problem | None:
+    """Adds a row, or says what is wrong with it."""
+    if missing := [column for column in places.values() if column not in record.values]:
+        return Problem(where=record.where, message=f"has no '{missing[0]}'")
+    values: dict[str, Any] = {role: record.values[column] for role, column in places.items()}
+    try:
+        row = task.row(values, labels)
+    except ValueError as error:
+        return Problem(where=record.where, message=str(error))
+    for role, value in row.items():
+        rows[role].append(value)
+    return None

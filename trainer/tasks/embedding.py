@@ -1,0 +1,78 @@
+"""What a model makes of a text, as a vector. Nothing is trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from trainer.reading.formats import TEXTS
+from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import torch
+    from transformers import PreTrainedModel
+
+    from trainer.encoded import Encoded
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedding(Task):
+    """The mean of the last hidden states of all tokens of a text, or of a pair of texts."""
+
+    columns: ClassVar = {
+        "text": Column(("text", "sentence", "sentence1")),
+        "text_pair": Column(("text_pair", "sentence2"), optional=True),
+    }
+    formats: ClassVar = TEXTS
+    targets: ClassVar = ()
+
+    def row(self, values: Mapping[str, Any], labels: Labels) -> dict[str, Any]:
+        """Texts that are not empty."""
+        del labels
+        for role, text in values.items():
+            if text is None or (isinstance(text, str) and not text.strip()):
+                raise ValueError(f"{role} is empty")
+            if not isinstance(text, str):
+                raise ValueError(f"{role} is not text: {text!r}")  # noqa: TRY004  the row is wrong, not the program
+        return dict(values)
+
+    def encode(self, rows: Columns, setup: Setup) -> Features:
+        """A text, or a pair with a separator; what is too long is cut at the end."""
+        texts = [rows[role] for role in self.columns if role in rows]
+        length = setup.config.max_length_tokens
+        return Features(dict(setup.tokenizer(*texts, truncation=True, max_length=length, return_attention_mask=False)))
+
+    def auto_model(self) -> Any:
+        """The class without a head."""
+        from transformers import AutoModel
+
+        return AutoModel
+
+    def load_model(self, folder: "Path", settings: Mapping[str, Any]) -> "PreTrainedModel":
+        """The body of a model; of one that writes a text for another, the part that reads."""
+        model = super().load_model(folder, settings)
+        return model.get_encoder() if model.config.is_encoder_decoder else model
+
+    def says(
+        self, model: "PreTrainedModel", batch: "dict[str, torch.Tensor]", output: Any, setup: Setup
+    ) -> "torch.Tensor":
+        """Rows x hidden: the mean over the tokens that are no padding."""
+        del model, setup
+        there = batch["attention_mask"].unsqueeze(-1)
+        total: torch.Tensor = (output.last_hidden_state.float() * there).sum(1)
+        return total / there.sum(1)
+
+    def answers(self, said: "Sequence[np.ndarray]", features: "Encoded", setup: Setup) -> Columns:
+        """`embedding`: 32-bit numbers, as many as the model is wide."""
+        del features, setup
+        return {"embedding": [vector.tolist() for vector in said]}
+
+    def metrics(self, answers: Columns, rows: Columns, loss: float) -> dict[str, float]:
+        """None: there is nothing to compare with."""
+        del answers, rows, loss
+        return {}
+
+
+BASE = Embedding(name="base", metric="val_loss", mode="min", trains=False)
