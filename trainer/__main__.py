@@ -13,6 +13,7 @@ from trainer.config import TrainConfig
 from trainer.data import check
 from trainer.document import ConfigError, Document, Problem
 from trainer.report import FitResult, Report, Verdict
+from trainer.tasks.embedding import BASE
 
 EXIT_CONFIG = 2
 EXIT_PREFLIGHT = 3
@@ -33,6 +34,9 @@ def train(
     ] = None,
     output: Annotated[Path | None, typer.Option(help="A new folder for the checkpoint.")] = None,
     test: Annotated[bool, typer.Option("--test", help="Scores the best weights on the test split.")] = False,
+    predict: Annotated[
+        bool, typer.Option("--predict", help="Writes what they say about rows without labels.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Prints the results as one line of JSON, last.")] = False,
 ) -> None:
     """Trains one model and keeps its best weights. Of a sweep's file, the `train` section is used."""
@@ -41,10 +45,12 @@ def train(
         folder = _new_folder(output or Path("outputs") / time.strftime(f"{config.task}-%Y%m%d-%H%M%S"))
     except ConfigError as error:
         raise _refusal(error.problems, EXIT_CONFIG) from None
+    if config.task == BASE.name:
+        raise typer.Exit(_embed(config, folder))
     if problems := check(config):
         raise _refusal(problems, EXIT_PREFLIGHT)
     try:
-        result, tested = _run(config, folder, test=test)
+        result, tested = _run(config, folder, test=test, predict=predict)
     except ConfigError as error:  # what only the loaded data or the machine could tell
         raise _refusal(error.problems, EXIT_CONFIG) from None
     _say_ending(result, tested)
@@ -67,16 +73,31 @@ def read_config(file: Path, assignments: Sequence[str]) -> TrainConfig:
     return document.validate(_SweepFile).train if of_sweep else document.validate(TrainConfig)
 
 
-def _run(config: TrainConfig, folder: Path, *, test: bool) -> tuple[FitResult, dict[str, float]]:
+def _run(config: TrainConfig, folder: Path, *, test: bool, predict: bool) -> tuple[FitResult, dict[str, float]]:
     from trainer.evaluate import evaluate  # torch and its kin, only once everything is known to be right
     from trainer.fit import fit
+    from trainer.submission import submit
 
     result = fit(config, checkpoint_dir=folder, report=_say_validation)
-    if not (test and result.checkpoint):
-        return result, {}
-    tested = evaluate(Path(result.checkpoint))
-    (folder / "test_results.txt").write_text("".join(f"{line}\n" for line in _lines(tested)), encoding="utf-8")
+    tested: dict[str, float] = {}
+    if test and result.checkpoint:
+        tested = evaluate(Path(result.checkpoint))
+        (folder / "test_results.txt").write_text("".join(f"{line}\n" for line in _lines(tested)), encoding="utf-8")
+    if predict and result.checkpoint:
+        for file in submit(Path(result.checkpoint), folder / "predictions"):
+            typer.echo(f"predictions: {file}")
     return result, tested
+
+
+def _embed(config: TrainConfig, folder: Path) -> int:
+    from trainer.evaluate import embed
+
+    try:
+        for file in embed(config, folder):
+            typer.echo(f"embeddings: {file}")
+    except ConfigError as error:
+        raise _refusal(error.problems, EXIT_PREFLIGHT) from None
+    return 0
 
 
 def _new_folder(folder: Path) -> Path:

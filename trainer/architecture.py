@@ -22,16 +22,19 @@ Mode = Literal[
     "masked_lm",
     "seq2seq_lm",
 ]
-MODELS: dict[Mode, str] = {
-    "base": "MODEL_MAPPING_NAMES",
-    "sequence_classification": "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES",
-    "token_classification": "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES",
-    "question_answering": "MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES",
-    "causal_lm": "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
-    "masked_lm": "MODEL_FOR_MASKED_LM_MAPPING_NAMES",
-    "seq2seq_lm": "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES",
+MODELS: dict[Mode, tuple[str, str]] = {
+    "base": ("AutoModel", "MODEL_MAPPING_NAMES"),
+    "sequence_classification": (
+        "AutoModelForSequenceClassification",
+        "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES",
+    ),
+    "token_classification": ("AutoModelForTokenClassification", "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES"),
+    "question_answering": ("AutoModelForQuestionAnswering", "MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES"),
+    "causal_lm": ("AutoModelForCausalLM", "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"),
+    "masked_lm": ("AutoModelForMaskedLM", "MODEL_FOR_MASKED_LM_MAPPING_NAMES"),
+    "seq2seq_lm": ("AutoModelForSeq2SeqLM", "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES"),
 }
-"""Mode -> Transformers' table of the model types that have its head."""
+"""Mode -> Transformers' class that puts its head on a body, and its table of the model types that have that head."""
 
 BODY_DROPOUT = (
     "hidden_dropout_prob",
@@ -77,6 +80,13 @@ POSITIONS_AFTER_PADDING = (
     "xmod",
 )
 """Types that number positions from the one after the padding's, so that of 514 positions 512 are of use."""
+
+
+def auto_class(mode: Mode) -> Any:
+    """Transformers' class that puts the head of a mode on the body of any model type."""
+    import transformers
+
+    return getattr(transformers, MODELS[mode][0])
 
 
 def problems(settings: "PreTrainedConfig", config: "TrainConfig", mode: Mode | None = None) -> list[Problem]:
@@ -186,7 +196,7 @@ _NO_HEAD: dict[Mode, str] = {
 def _has_head(settings: "PreTrainedConfig", mode: Mode) -> bool:
     from transformers.models.auto import modeling_auto
 
-    return settings.model_type in getattr(modeling_auto, MODELS[mode])
+    return settings.model_type in getattr(modeling_auto, MODELS[mode][1])
 
 
 def takes_token_types(settings: "PreTrainedConfig") -> bool:

@@ -27,8 +27,10 @@ def check(config: "TrainConfig") -> list[Problem]:
 
     Every labelled file is read once; a hub data set is fetched.
     """
-    found: dict[Problem, None] = {}  # a missing folder is one problem, however many files it should hold
     task = TASKS[config.task]
+    if task.instead:
+        return [nothing_to_train(task)]
+    found: dict[Problem, None] = {}  # a missing folder is one problem, however many files it should hold
     try:
         source = open_source(config)
         labels = labels_of(config, source)
@@ -36,7 +38,12 @@ def check(config: "TrainConfig") -> list[Problem]:
             found |= dict.fromkeys(_part_problems(source, part, task, labels, config))
     except ConfigError as error:
         found |= dict.fromkeys(error.problems)
-    return [*found, *model_problems(config)]
+    return [*found, *model_problems(config, task.kind, weights=task.needs_weights)]
+
+
+def nothing_to_train(task: Task) -> Problem:
+    """What to say of a task that only predicts."""
+    return Problem(key="task", message=f"'{task.name}' has nothing to train: {task.instead}")
 
 
 def labels_of(config: "TrainConfig", source: Source | None = None) -> Labels:

@@ -16,7 +16,7 @@ from trainer.data import load, load_part
 from trainer.document import ConfigError, Problem, nearest
 from trainer.encoded import Encoded
 from trainer.job import tokens_per_eval_batch
-from trainer.models import load_tokenizer
+from trainer.models import load_tokenizer, model_folder
 from trainer.process import quiet, threads
 from trainer.scoring import Scoring
 from trainer.sources.open import open_source
@@ -115,6 +115,31 @@ def _check_columns(task: Task, values: Mapping[str, Any]) -> None:
         raise ValueError(f"task '{task.name}' does not read '{unknown[0]}'{nearest(unknown[0], _roles(task))}")
     if missing := [role for role in _roles(task) if role not in values and not task.columns[role].optional]:
         raise ValueError(f"has no '{missing[0]}', which task '{task.name}' reads")
+
+
+def embed(config: TrainConfig, folder: Path) -> list[Path]:
+    """What a model makes of every text of a data set, without any training: task `base`.
+
+    Args:
+        config: Names the model and the data.
+        folder: Gets `PART.npy` for each part: rows x hidden, 32-bit numbers, in the order of the file.
+
+    Returns:
+        The files.
+
+    Raises:
+        ConfigError: The texts or the model cannot be read.
+    """
+    model = model_folder(config, TASKS[config.task].kind)
+    source = open_source(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    with _asking(model, config) as (loaded, setup):
+        for part in source.parts:
+            answers = _ask(loaded, load_part(config, part, model, source), setup).answers()
+            files.append(folder / f"{part}.npy")
+            np.save(files[-1], np.array(answers["embedding"], dtype=np.float32))
+    return files
 
 
 @contextmanager

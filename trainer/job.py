@@ -10,9 +10,10 @@ from transformers import PreTrainedModel
 from trainer.adapters import add_adapters
 from trainer.batching import Batches, sorted_batches, step_plan, stretches
 from trainer.config import TrainConfig
-from trainer.data import labels_of, load
+from trainer.data import labels_of, load, nothing_to_train
 from trainer.document import ConfigError, Problem
 from trainer.encoded import Encoded
+from trainer.layers import freeze
 from trainer.models import load_tokenizer, model_folder, model_settings
 from trainer.scoring import Scoring
 from trainer.seeds import NEW_HEAD, seed_all
@@ -63,7 +64,10 @@ class Job:
 
 def prepare(config: TrainConfig) -> Job:
     """Loads model and rows and lays out the steps of the whole horizon. Raises ConfigError if something does not fit."""
-    task, folder = TASKS[config.task], model_folder(config)
+    task = TASKS[config.task]
+    if task.instead:
+        raise ConfigError([nothing_to_train(task)])
+    folder = model_folder(config, task.kind, weights=task.needs_weights)
     train, validation = load(config, "train", folder), load(config, "validation", folder)
     plan = step_plan(train.lengths, rows_per_step=config.rows_per_step, epochs=config.epochs, seed=config.seed)
     if config.validations > len(plan):
@@ -84,9 +88,10 @@ def _model(setup: Setup, folder: Path) -> PreTrainedModel:
     """The model with its head, its adapters, and its gradients where the config wants them."""
     config, task = setup.config, TASKS[setup.config.task]
     seed_all(config.seed, NEW_HEAD)
-    model = task.load_model(folder, task.head(setup.labels) | model_settings(config, folder))
+    model = task.new_model(folder, task.head(setup.labels) | model_settings(config, folder))
     if config.lora_rank is not None:
         add_adapters(model, config)
+    freeze(model, embeddings=config.freeze_embeddings, num_layers=config.num_frozen_layers)
     if config.gradient_checkpointing:
         _recompute_activations(model)
     return model
@@ -94,7 +99,7 @@ def _model(setup: Setup, folder: Path) -> PreTrainedModel:
 
 def _recompute_activations(model: PreTrainedModel) -> None:
     try:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
     except ValueError:
         message = f"a model of type '{model.config.model_type}' cannot do it"
         raise ConfigError([Problem(key="gradient_checkpointing", message=message)]) from None

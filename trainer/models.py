@@ -156,8 +156,9 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
         folder, config=settings, model_input_names=names, trust_remote_code=False, local_files_only=True
     )
-    if len(tokenizer) > settings.vocab_size:
-        message = f"its tokenizer has {len(tokenizer)} tokens, but its model only {settings.vocab_size}"
+    known = getattr(settings, "vocab_size", None)
+    if known is not None and len(tokenizer) > known:
+        message = f"its tokenizer has {len(tokenizer)} tokens, but its model only {known}"
         raise ConfigError.single(message, where=str(folder))
     if tokenizer.pad_token is None:
         _pad_by_end_of_text(tokenizer, folder)
@@ -171,7 +172,7 @@ def _pad_by_end_of_text(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> N
     if end is None:
         raise ConfigError.single("its tokenizer has neither a token to pad with nor one for the end", where=str(folder))
     tokenizer.pad_token = end
-    if tokenizer.num_special_tokens_to_add(pair=True) == 0:
+    if tokenizer.is_fast and tokenizer.num_special_tokens_to_add(pair=True) == 0:
         tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
             single="$A:0", pair=f"$A:0 {end}:0 $B:1", special_tokens=[(end, tokenizer.eos_token_id)]
         )

@@ -7,7 +7,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
 from trainer.curve import STEPS_BETWEEN_LOOKS, Curve
-from trainer.optimizers import OPTIMIZERS, decay_groups
+from trainer.optimizers import OPTIMIZERS, parameter_groups
 from trainer.report import Scalar
 from trainer.schedules import SCHEDULES
 from trainer.scoring import Batch, Scoring
@@ -64,7 +64,7 @@ class Module(LightningModule):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimizer with its decay groups, and a schedule that steps with it."""
         config = self.config
-        optimizer = OPTIMIZERS[config.optimizer].build(decay_groups(self.model, config.weight_decay), config)
+        optimizer = OPTIMIZERS[config.optimizer].build(parameter_groups(self.model, config), config)
         schedule = SCHEDULES[config.scheduler]
         settings = {name: getattr(config, name) for name in schedule.uses}
         num_warmup_steps = round(config.warmup_ratio * self._num_steps)

@@ -47,7 +47,9 @@ def test_a_merged_model_says_the_same_and_is_of_its_own_class(make_config: MakeC
 def test_a_fit_with_adapters_learns_and_its_checkpoint_is_an_ordinary_model(
     make_config: MakeConfig, tmp_path: Path
 ) -> None:
-    config = make_config(lora_rank=8, lora_dropout=0.1, learning_rate=2e-2, epochs=4)
+    config = make_config(
+        lora_rank=8, learning_rate=3e-3, epochs=16, dropout=0.0, attention_dropout=0.0, scheduler="constant"
+    )
     result = fit(config, checkpoint_dir=tmp_path)
     assert result.metrics["val_accuracy"] > 0.7
     checkpoint = Path(str(result.checkpoint))

@@ -78,6 +78,14 @@ def test_a_family_has_an_override_or_says_that_it_has_not(name: str, make_config
             assert all(hasattr(settings, key) for key in given)
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_no_dropout_of_a_family_is_forgotten(name: str, make_config: MakeConfig) -> None:
+    settings = settings_of(name)
+    asked = {setting: 0.25 for setting in OVERRIDES if not problems(settings, make_config(**{setting: 0.25}))}
+    known = {key for key in settings.to_dict() if "drop" in key} - {"summary_first_dropout"}  # of a head unused here
+    assert set(overrides(settings, make_config(**asked))) == known
+
+
 def test_what_is_not_asked_is_not_replaced(make_config: MakeConfig) -> None:
     assert overrides(settings_of("bart"), make_config()) == {}
     given = overrides(settings_of("gpt2"), make_config(dropout=0.0, attention_dropout=0.2))

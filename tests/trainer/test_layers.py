@@ -13,7 +13,7 @@ from transformers import (
     XLMModel,
 )
 
-from tests.trainer.families import FAMILIES, classifier, from_config
+from tests.trainer.parameter_places import FAMILIES, classifier, from_config
 from trainer.document import ConfigError
 from trainer.layers import depths, freeze
 

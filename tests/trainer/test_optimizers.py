@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from tests.trainer.families import FAMILIES, classifier
+from tests.trainer.parameter_places import FAMILIES, classifier
 from trainer.config import TrainConfig
 from trainer.document import ConfigError
 from trainer.layers import freeze

@@ -56,6 +56,7 @@ class Docstrings:
     split_seed: int = 0
     parts: tuple[str, ...] = tuple(SIZES)
     more_tests: tuple[str, ...] = ()
+    unlabelled: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:

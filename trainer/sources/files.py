@@ -56,6 +56,11 @@ class DataFolder:
         """Those that are there; a test part without labels is only predicted."""
         return tuple(part for part in self.found if part != "test" or is_labelled(self, part, self.task))
 
+    @property
+    def unlabelled(self) -> tuple[str, ...]:
+        """The test part, if it has no labels."""
+        return tuple(part for part in self.found if part not in self.parts)
+
     def where(self, part: str) -> str:
         """The file."""
         return str(self.found[part].path)

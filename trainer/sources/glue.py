@@ -23,8 +23,12 @@ class GlueFiles:
     @property
     def more_tests(self) -> tuple[str, ...]:
         """Those whose file is there."""
-        folder = self.root / self.glue.folder
-        return tuple(name for name in self.glue.more_tests if (folder / self._name(name)).is_file())
+        return tuple(name for name in self.glue.more_tests if self._path(name).is_file())
+
+    @property
+    def unlabelled(self) -> tuple[str, ...]:
+        """Those whose file is there."""
+        return tuple(name for name in self.glue.submissions if self._path(name).is_file())
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -46,14 +50,14 @@ class GlueFiles:
         found = (read_bare_tsv(self.glue.header) if bare else read_tsv)(file)
         return _without_short_rows(found) if self.glue.drops_short_rows else found
 
-    def _name(self, part: str) -> str:
+    def _path(self, part: str) -> Path:
         glue = self.glue
         names = {"train": "train", "validation": glue.validation, **glue.more_tests, **glue.submissions}
-        return f"{names[part]}.tsv"
+        return self.root / glue.folder / f"{names[part]}.tsv"
 
     def _file(self, part: str) -> Path:
         folder = self.root / self.glue.folder
-        file = folder / self._name(part)
+        file = self._path(part)
         if not self.root.is_dir():
             raise ConfigError.single("no such folder", where=str(self.root))
         if not folder.is_dir():

@@ -16,9 +16,11 @@ class Glue:
         header: Column names, where the labelled files themselves have no header row.
         validation: The labelled file that is published for validation.
         more_tests: Name -> a further labelled file, tested beside the test split.
-        unlabelled: Name on the leaderboard -> file without labels; empty stands for the folder's name -> `test`.
+        unlabelled: Name on the leaderboard -> file without labels, seen from the folder; empty stands for the folder's
+            name -> `test`.
         hub_name: Configuration of the hub data set.
         hub_text: Names of the text columns there, if they differ; its label column is always `label`.
+        hub_splits: Part -> split there, or `CONFIGURATION/SPLIT`, where it is not called as the file is.
         drops_short_rows: Whether the published files have a few rows without all columns, which everybody leaves out.
     """
 
@@ -31,6 +33,7 @@ class Glue:
     unlabelled: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     hub_name: str
     hub_text: tuple[str, ...] = ()
+    hub_splits: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     drops_short_rows: bool = False
 
     @property

@@ -19,9 +19,10 @@ class HubData:
         name: On the hub, or a folder.
         configuration: Its configuration; None where it has one alone.
         columns: Role -> column.
-        splits: Part -> split, where it has another name.
+        splits: Part -> split, where it has another name; `CONFIGURATION/SPLIT` if it is in another configuration.
         fixed_parts: Its labelled parts; empty takes the splits of the usual names.
         more_tests: Labelled parts that are tested beside the test split.
+        unlabelled: Parts without labels.
     """
 
     name: str
@@ -30,6 +31,7 @@ class HubData:
     splits: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     fixed_parts: tuple[str, ...] = ()
     more_tests: tuple[str, ...] = ()
+    unlabelled: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
 
     @property
@@ -45,8 +47,7 @@ class HubData:
 
     def where(self, part: str) -> str:
         """As a config names it."""
-        name = "/".join(filter(None, (self.name, self.configuration)))
-        return f"hub:{name}/{self.splits.get(part, part)}"
+        return f"hub:{'/'.join(filter(None, (self.name, *self._place(part))))}"
 
     def fingerprint(self, part: str) -> str:
         """What the datasets library calls this content."""
@@ -62,8 +63,14 @@ class HubData:
     def _load(self, part: str) -> Any:
         import datasets
 
+        configuration, split = self._place(part)
         with _Reachable(self.where(part)):
-            return datasets.load_dataset(self.name, self.configuration, split=self.splits.get(part, part))
+            return datasets.load_dataset(self.name, configuration, split=split)
+
+    def _place(self, part: str) -> tuple[str | None, str]:
+        """Configuration and split."""
+        elsewhere, _, split = self.splits.get(part, part).rpartition("/")
+        return elsewhere or self.configuration, split
 
 
 class _Reachable:

@@ -32,16 +32,14 @@ def open_source(config: "TrainConfig") -> Source:
 def _hub(name: str, config: "TrainConfig") -> HubData:
     glue = TASKS[config.task].glue
     if glue and not config.columns:
-        splits = {"validation": "validation" if glue.validation == "dev" else "validation_matched"}
-        more = {test: file.replace("dev", "validation") for test, file in glue.more_tests.items()}
-        unlabelled = {entry: "test" if file == "diagnostic" else file for entry, file in glue.submissions.items()}
         return HubData(
             name,
             glue.hub_name,
             columns=glue.hub_columns,
-            splits={**splits, **more, **unlabelled},
+            splits={**glue.submissions, **glue.hub_splits},
             fixed_parts=("train", "validation"),
             more_tests=tuple(glue.more_tests),
+            unlabelled=tuple(glue.submissions),
         )
     title, _, configuration = name.partition(":")
     return HubData(title, configuration or None, columns=config.columns)

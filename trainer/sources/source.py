@@ -32,6 +32,10 @@ class Source(Protocol):
     def more_tests(self) -> tuple[str, ...]:
         """Further labelled parts, which are tested beside the test split."""
 
+    @property
+    def unlabelled(self) -> tuple[str, ...]:
+        """Parts without labels, which are only predicted; by their names on the leaderboard, if they have such."""
+
     def where(self, part: str) -> str:
         """The place of a part, for people."""
 

@@ -81,6 +81,6 @@ def _scores(window: Said, max_answer_tokens: int) -> Array:
     blank = window.offsets[:, 0] == window.offsets[:, 1]
     start = np.where(blank, -np.inf, window.start)
     end = np.where(blank, -np.inf, window.end)
-    beyond = np.full(max_answer_tokens - 1, -np.inf)
+    beyond = np.full(max_answer_tokens, -np.inf)
     ends = np.lib.stride_tricks.sliding_window_view(np.concatenate((end, beyond)), max_answer_tokens)
     return np.asarray(start[:, None] + ends[: len(start)])

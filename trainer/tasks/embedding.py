@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class Embedding(Task):
     """The mean of the last hidden states of all tokens of a text, or of a pair of texts."""
 
+    kind: ClassVar = "base"
     columns: ClassVar = {
         "text": Column(("text", "sentence", "sentence1")),
         "text_pair": Column(("text_pair", "sentence2"), optional=True),
@@ -43,12 +44,6 @@ class Embedding(Task):
         texts = [rows[role] for role in self.columns if role in rows]
         length = setup.config.max_length_tokens
         return Features(dict(setup.tokenizer(*texts, truncation=True, max_length=length, return_attention_mask=False)))
-
-    def auto_model(self) -> Any:
-        """The class without a head."""
-        from transformers import AutoModel
-
-        return AutoModel
 
     def load_model(self, folder: "Path", settings: Mapping[str, Any]) -> "PreTrainedModel":
         """The body of a model; of one that writes a text for another, the part that reads."""
@@ -75,4 +70,6 @@ class Embedding(Task):
         return {}
 
 
-BASE = Embedding(name="base", metric="val_loss", mode="min", trains=False)
+BASE = Embedding(
+    name="base", metric="val_loss", mode="min", instead="run `python -m trainer CONFIG`, which writes the embeddings"
+)

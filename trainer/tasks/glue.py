@@ -74,9 +74,10 @@ MNLI = SequenceClassification(
         label="gold_label",
         validation="dev_matched",
         more_tests={"mismatched": "dev_mismatched"},
-        unlabelled={"MNLI-m": "test_matched", "MNLI-mm": "test_mismatched"},
+        unlabelled={"MNLI-m": "test_matched", "MNLI-mm": "test_mismatched", "AX": "../diagnostic/diagnostic"},
         hub_name="mnli",
         hub_text=("premise", "hypothesis"),
+        hub_splits={"validation": "validation_matched", "mismatched": "validation_mismatched", "AX": "ax/test"},
     ),
 )
 QNLI = SequenceClassification(
@@ -110,13 +111,14 @@ AX = SequenceClassification(
     measures=("accuracy",),
     score=scores.accuracy,
     labels=MNLI.labels,
-    trains=False,
+    instead="train task 'mnli', whose predictions hold the diagnostic set too",
     glue=Glue(
         folder="diagnostic",
         text=("sentence1", "sentence2"),
         unlabelled={"AX": "diagnostic"},
         hub_name="ax",
         hub_text=("premise", "hypothesis"),
+        hub_splits={"AX": "test"},
     ),
 )
 """The diagnostic set: it has no labels, and a model of `mnli` answers it."""

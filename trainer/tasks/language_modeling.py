@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from trainer.architecture import auto_class
 from trainer.document import ConfigError
 from trainer.reading.formats import TEXTS
 from trainer.tasks.task import IGNORED, Column, Columns, Features, Labels, Setup, Task
@@ -87,11 +88,7 @@ class LanguageModeling(Task):
 class CausalLanguageModeling(LanguageModeling):
     """The next token is guessed from those before it."""
 
-    def auto_model(self) -> Any:
-        """The class of decoders that predict the next token."""
-        from transformers import AutoModelForCausalLM
-
-        return AutoModelForCausalLM
+    kind: ClassVar = "causal_lm"
 
     def corrupt(
         self, batch: "dict[str, torch.Tensor]", setup: Setup, draw: "torch.Generator | None" = None
@@ -112,6 +109,7 @@ class CausalLanguageModeling(LanguageModeling):
 class MaskedLanguageModeling(LanguageModeling):
     """Tokens that are hidden are guessed from those around them; each time that a block is seen, others are hidden."""
 
+    kind: ClassVar = "masked_lm"
     uses: ClassVar[tuple[str, ...]] = ("label_smoothing", "mask_ratio")
 
     def encode(self, rows: Columns, setup: Setup) -> Features:
@@ -123,12 +121,6 @@ class MaskedLanguageModeling(LanguageModeling):
         blocks = super().encode(rows, setup).columns["input_ids"]
         special = setup.tokenizer.all_special_ids
         return Features({"input_ids": [block for block in blocks if not np.isin(block, special).all()]})
-
-    def auto_model(self) -> Any:
-        """The class of encoders that predict hidden tokens."""
-        from transformers import AutoModelForMaskedLM
-
-        return AutoModelForMaskedLM
 
     def corrupt(
         self, batch: "dict[str, torch.Tensor]", setup: Setup, draw: "torch.Generator | None" = None
@@ -165,7 +157,7 @@ class Pretraining(MaskedLanguageModeling):
 
         own = {"trust_remote_code": False, "local_files_only": True}
         config = AutoConfig.from_pretrained(folder, **own, **settings)
-        model: PreTrainedModel = self.auto_model().from_config(config, dtype=torch.float32, trust_remote_code=False)
+        model: PreTrainedModel = auto_class(self.kind).from_config(config, dtype=torch.float32, trust_remote_code=False)
         return model
 
 
@@ -173,7 +165,7 @@ def _blocks(texts: Sequence[str], tokenizer: "PreTrainedTokenizerBase", length: 
     """All texts as one, cut into pieces that have this length together with the special tokens around them."""
     import numpy as np
 
-    before, after = _ends(tokenizer)
+    before, after = (np.array(ids, np.int32) for ids in _ends(tokenizer))
     room = length - len(before) - len(after)
     stream = np.concatenate([np.empty(0, np.int32), *_tokens(texts, tokenizer)])
     pieces = np.split(stream, range(room, len(stream), room))

@@ -1,5 +1,6 @@
 """The span of a context that answers a question, or that there is none: SQuAD 1.1 and 2.0."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -31,6 +32,7 @@ class QuestionAnswering(Task):
 
     may_have_none: bool = False
 
+    kind: ClassVar = "question_answering"
     columns: ClassVar = {
         "question": Column(("question",)),
         "context": Column(("context",)),
@@ -49,10 +51,10 @@ class QuestionAnswering(Task):
         del labels
         row = dict(values)
         for role in ("question", "context"):
-            if not (isinstance(row[role], str) and row[role].strip()):
-                raise ValueError(
-                    f"{role} is empty" if row[role] in ("", None) else f"{role} is not text: {row[role]!r}"
-                )
+            if row[role] is None or row[role] == "" or str(row[role]).isspace():
+                raise ValueError(f"{role} is empty")
+            if not isinstance(row[role], str):
+                raise ValueError(f"{role} is not text: {row[role]!r}")  # noqa: TRY004  rows are refused by ValueError
         row["question"] = row["question"].strip()
         if "answers" in row:
             row["answers"] = _answers(row["answers"], row["context"])
@@ -80,12 +82,6 @@ class QuestionAnswering(Task):
         if "token_type_ids" not in tokenizer.model_input_names:
             columns.pop("token_type_ids", None)
         return Features(columns, owners)
-
-    def auto_model(self) -> Any:
-        """The class with a start and an end logit for each token."""
-        from transformers import AutoModelForQuestionAnswering
-
-        return AutoModelForQuestionAnswering
 
     def head(self, labels: Labels) -> dict[str, Any]:
         """Two outputs, whatever the folder was trained for before."""
@@ -155,6 +151,11 @@ class QuestionAnswering(Task):
             found |= {"has_answer_exact_match": exact[has_answer], "has_answer_f1": f1[has_answer]}
             found["no_answer_accuracy"] = exact[~has_answer]
         return {name: float(values.mean()) if len(values) else 0.0 for name, values in found.items()}
+
+    def submission(self, part: str, rows: Columns, answers: Columns) -> tuple[str, str]:
+        """A JSON object, id of the question -> answer, as the official script takes it."""
+        ids = rows.get("id") or [str(number) for number in range(len(answers["answer"]))]
+        return f"{part}.json", json.dumps(dict(zip(ids, answers["answer"], strict=True)), ensure_ascii=False) + "\n"
 
 
 def _answers(given: Any, context: str) -> list[dict[str, Any]]:

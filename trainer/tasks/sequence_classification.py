@@ -30,6 +30,7 @@ class SequenceClassification(Task):
     score: "Callable[[np.ndarray, np.ndarray], dict[str, float]]"
     written: tuple[str, ...] = ()
 
+    kind: ClassVar = "sequence_classification"
     columns: ClassVar = {
         "text": Column(("text", "sentence", "sentence1")),
         "text_pair": Column(("text_pair", "sentence2"), optional=True),
@@ -71,12 +72,6 @@ class SequenceClassification(Task):
             columns["labels"] = rows["label"] if setup.labels is None else _ids(rows["label"], setup.labels)
         return Features(columns)
 
-    def auto_model(self) -> Any:
-        """The class with a linear layer on the whole sequence."""
-        from transformers import AutoModelForSequenceClassification
-
-        return AutoModelForSequenceClassification
-
     def head(self, labels: Labels) -> dict[str, Any]:
         """As many outputs as labels, named; one for a number."""
         names = ("score",) if labels is None else labels
@@ -115,6 +110,18 @@ class SequenceClassification(Task):
             return self.score(np.array(answers["score"]), np.array(rows["label"]))
         labels = self.labels or tuple(sorted({*answers["label"], *rows["label"]}))
         return self.score(_ids(answers["label"], labels), _ids(rows["label"], labels))
+
+    def submission(self, part: str, rows: Columns, answers: Columns) -> tuple[str, str]:
+        """For a task of GLUE, as its leaderboard takes it; else JSON lines."""
+        if self.glue is None:
+            return super().submission(part, rows, answers)
+        if self.labels is None:
+            written = [f"{score:.3f}" for score in answers["score"]]
+        else:
+            as_in_files = dict(zip(self.labels, self.written or self.labels, strict=True))
+            written = [as_in_files[label] for label in answers["label"]]
+        lines = ["index\tprediction", *(f"{number}\t{answer}" for number, answer in enumerate(written))]
+        return f"{part}.tsv", "".join(f"{line}\n" for line in lines)
 
 
 def _text(role: str, value: Any) -> str:

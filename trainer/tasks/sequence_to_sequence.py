@@ -27,6 +27,7 @@ class SequenceToSequence(Task):
 
     score: Callable[[Sequence[str], text_scores.References], dict[str, float]]
 
+    kind: ClassVar = "seq2seq_lm"
     columns: ClassVar = {
         "source": Column(("source", "document", "text", "article")),
         "target": Column(("target", "summary", "highlights"), target=True),
@@ -58,12 +59,6 @@ class SequenceToSequence(Task):
             target = setup.tokenizer(text_target=first, max_length=config.max_target_tokens, **cut)
             columns["labels"] = target["input_ids"]
         return Features(columns)
-
-    def auto_model(self) -> Any:
-        """The class of encoder-decoders that predict the next token."""
-        from transformers import AutoModelForSeq2SeqLM
-
-        return AutoModelForSeq2SeqLM
 
     def corrupt(
         self, batch: "dict[str, torch.Tensor]", setup: Setup, draw: "torch.Generator | None" = None

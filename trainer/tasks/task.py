@@ -1,10 +1,13 @@
 """What a task mode owes the trainer: its columns, its head, its loss, how it reads a model's output, and its metrics."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from trainer.architecture import Mode, auto_class
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +81,7 @@ class Task(ABC):
         measures: Names of all its metrics, without prefix; `loss` is always there too.
         labels: Names of the classes in the order of their ids; None for a number, empty where the data tells.
         glue: Where it lies in GLUE, if it does.
-        trains: Whether it can be trained; what cannot is only predicted.
+        instead: What to do instead of training, for a task that has nothing to train.
     """
 
     name: str
@@ -87,8 +90,12 @@ class Task(ABC):
     measures: tuple[str, ...] = ()
     labels: Labels = ()
     glue: "Glue | None" = field(default=None, repr=False)
-    trains: bool = True
+    instead: str = ""
 
+    kind: ClassVar[Mode]
+    """The kind of model it needs."""
+    needs_weights: ClassVar[bool] = True
+    """Whether the model's folder must have weights to begin with."""
     columns: ClassVar[Mapping[str, Column]]
     """What it reads of each row."""
     formats: ClassVar[Mapping[str, "Reader"]]
@@ -136,14 +143,14 @@ class Task(ABC):
 
     # Model
 
-    @abstractmethod
-    def auto_model(self) -> Any:
-        """The Transformers class that puts this mode's head on a body: `AutoModelFor...`."""
-
     def head(self, labels: Labels) -> dict[str, Any]:
         """What the model's configuration must say for a new head."""
         del labels
         return {}
+
+    def new_model(self, folder: Path, settings: Mapping[str, Any]) -> "PreTrainedModel":
+        """The model that training begins with, as `load_model` loads it."""
+        return self.load_model(folder, settings)
 
     def load_model(self, folder: Path, settings: Mapping[str, Any]) -> "PreTrainedModel":
         """The model of a folder, in 32 bits. A head that the folder has no weights for begins at random.
@@ -154,7 +161,7 @@ class Task(ABC):
         """
         import torch
 
-        model: PreTrainedModel = self.auto_model().from_pretrained(
+        model: PreTrainedModel = auto_class(self.kind).from_pretrained(
             folder,
             dtype=torch.float32,
             use_safetensors=True,
@@ -232,3 +239,15 @@ class Task(ABC):
             rows: The columns that this task `keeps`.
             loss: Mean over all targets.
         """
+
+    def submission(self, part: str, rows: Columns, answers: Columns) -> tuple[str, str]:
+        """The file in which the answers to rows without labels are handed in: its name, and its content.
+
+        Args:
+            part: The part that was answered.
+            rows: As `row` made them.
+            answers: To each row.
+        """
+        del rows
+        lines = (dict(zip(answers, values, strict=True)) for values in zip(*answers.values(), strict=True))
+        return f"{part}.jsonl", "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)

@@ -32,6 +32,7 @@ _TAG = re.compile(r"O|[BIES]-.+")
 class TokenClassification(Task):
     """A head on each token. The first token of a word speaks for the word; words that were cut off are outside."""
 
+    kind: ClassVar = "token_classification"
     columns: ClassVar = {
         "words": Column(("words", "tokens")),
         "tags": Column(("tags", "ner_tags", "ner", "labels"), target=True),
@@ -81,12 +82,6 @@ class TokenClassification(Task):
                 for tokens, places, tags in zip(read["input_ids"], starts, rows["tags"], strict=True)
             ]
         return Features(columns)
-
-    def auto_model(self) -> Any:
-        """The class with a linear layer on each token."""
-        from transformers import AutoModelForTokenClassification
-
-        return AutoModelForTokenClassification
 
     def head(self, labels: Labels) -> dict[str, Any]:
         """As many outputs as tags, named."""

@@ -1,4 +1,4 @@
-"""A tiny random model of each family, and where its parameters lie, told by their names."""
+"""Tiny random models of each family straight from a config, and where their parameters lie, told by their names."""
 
 import re
 from collections.abc import Mapping
