@@ -33,7 +33,7 @@ EXAMPLES: dict[str, Path] = {path.stem: path for path in sorted(Path(__file__).p
 
 NOT_SEARCHED = frozenset(
     {
-        *("task", "data", "splits", "split_seed", "validation_ratio", "max_validation_rows", "max_test_rows"),
+        *("task", "data", "columns", "splits", "split_seed", "validation_ratio", "max_validation_rows", "max_test_rows"),
         *(
             "metric",
             "mode",
@@ -161,7 +161,7 @@ class SweepConfig(_Section):
 
     @field_validator("space", mode="wrap")
     @classmethod
-    def _fits_the_trainer(cls, space: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    def _fits_the_trainer(cls, space: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
         """Also checks against the trainer when some parameters are wrong by themselves."""
         details: list[InitErrorDetails] = []
         read = space
@@ -170,10 +170,19 @@ class SweepConfig(_Section):
         except ValidationError as error:
             details += [problem(item["loc"], item["msg"], item["type"], item["input"]) for item in error.errors()]
         written = read.root if isinstance(read, Space) else read if isinstance(read, dict) else {}
-        details += _refusals(written)
+        details += _refusals(written, info.data.get("train"))
         if details:
             raise ValidationError.from_exception_data("Space", details)
         return read
+
+    @field_validator("resources")
+    @classmethod
+    def _has_the_devices(cls, value: ResourcesConfig, info: ValidationInfo) -> ResourcesConfig:
+        train = info.data.get("train")
+        kind, there = ("gpus", value.gpus) if value.gpus else ("cpus", value.cpus)
+        if train and train.devices > max(1, there):
+            raise ValueError(f"{kind} is {there:g}, but each trial trains on {train.devices} devices (train.devices)")
+        return value
 
     @property
     def metric(self) -> str:
@@ -260,15 +269,16 @@ def _attach_space(document: Document) -> list[Problem]:
     return []
 
 
-def _refusals(space: dict[str, Any]) -> Iterator[InitErrorDetails]:
-    """What the trainer would refuse: names it does not know, and values outside its own rules."""
+def _refusals(space: dict[str, Any], train: TrainConfig | None) -> Iterator[InitErrorDetails]:
+    """What the trainer would refuse: names it does not know, and values outside its own rules or of no use to the task."""
     fields = [name for name in TrainConfig.model_fields if name not in NOT_SEARCHED]
     for name in space:
         if name in NOT_SEARCHED:
             yield problem((name,), "must be the same in every trial, so it cannot be searched")
         elif name not in fields:
             yield problem((name,), f"the trainer knows no setting of this name{nearest(name, fields)}")
-    base = {"task": next(iter(TASKS)), "model": "builtin:tiny-bert", "data": "builtin:docstrings"}
+    task = train.task if train else next(iter(TASKS))
+    base = {"task": task, "model": "builtin:tiny-bert", "data": "builtin:docstrings"}
     for name, parameter in read_parameters(space)[0].items():
         values = parameter.choices if isinstance(parameter, Choice) else [parameter.low, parameter.high]
         for value in values if name in fields else ():

@@ -6,7 +6,16 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from trainer.builtin import BUILTIN_DATA, BUILTIN_MODELS
 from trainer.document import unknown
@@ -20,6 +29,8 @@ Ratio = Annotated[Number, Field(ge=0, le=1)]
 Positive = Annotated[Number, Field(gt=0)]
 Mode = Literal["min", "max"]
 Count = Annotated[int, Field(ge=1)]
+LESS_IS_BETTER = ("loss", "perplexity", "rmse")
+"""What the names of such metrics end with."""
 
 
 class DataFiles(BaseModel):
@@ -45,6 +56,13 @@ class DataFiles(BaseModel):
         return ", ".join(map(str, self.paths.values()))
 
 
+def _kind_of_data(value: object) -> str:
+    return "files" if isinstance(value, dict | DataFiles) else "name"
+
+
+Data = Annotated[Annotated[str, Tag("name")] | Annotated[DataFiles, Tag("files")], Discriminator(_kind_of_data)]
+
+
 class TrainConfig(BaseModel):
     """One training run. Every ratio is of all optimizer steps unless said otherwise."""
 
@@ -54,7 +72,7 @@ class TrainConfig(BaseModel):
     task: str
     model: str
     """A folder in Hugging Face layout, a hub name, or `builtin:NAME`."""
-    data: str | DataFiles
+    data: Data
     """A folder, the files of each split, `hub:NAME` or `hub:NAME:CONFIGURATION`, or `builtin:NAME`."""
     columns: dict[str, str] = Field(default_factory=dict)
     """What the files call the task's columns, where it is not their usual name: `{text: review, label: stars}`."""
@@ -149,7 +167,7 @@ class TrainConfig(BaseModel):
     metric: str = ""
     """A `val_*` name that decides which weights are best; left out, the task's primary metric."""
     mode: Mode = "max"
-    """Left out, it is the task's own for its primary metric, `min` for losses, else `max`."""
+    """Left out, it is the task's own for its primary metric, `min` for losses and other errors, else `max`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -158,7 +176,7 @@ class TrainConfig(BaseModel):
             return given
         known = TASKS.get(str(given.get("task")))
         metric = given.get("metric") or (known.metric if known else "val_loss")
-        own = known.mode if known and metric == known.metric else "min" if metric.endswith("loss") else "max"
+        own = known.mode if known and metric == known.metric else "min" if metric.endswith(LESS_IS_BETTER) else "max"
         return {**given, "metric": metric, "mode": given.get("mode") or own}
 
     @property
@@ -188,6 +206,15 @@ class TrainConfig(BaseModel):
         name, task = str(info.field_name), TASKS.get(str(info.data.get("task")))
         if task and name not in task.settings and value != cls.model_fields[name].default:
             raise ValueError(f"has no effect on task '{task.name}'")
+        return value
+
+    @field_validator("columns")
+    @classmethod
+    def _roles(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        task = TASKS.get(str(info.data.get("task")))
+        for role in value:
+            if task and role not in task.columns:
+                raise ValueError(unknown("column", role, task.columns))
         return value
 
     @field_validator("data")

@@ -203,10 +203,9 @@ def _fields(model: Any, loc: Loc) -> list[str]:
     """Names of the fields of the model found by following `loc` from `model`."""
     for part in loc:
         fields = getattr(model, "model_fields", {})
-        if part not in fields:
-            return []
-        annotation = fields[part].annotation
-        model = next((a for a in (annotation, *get_args(annotation)) if hasattr(a, "model_fields")), None)
+        if part in fields:  # or it is the tag of a union
+            annotation = fields[part].annotation
+            model = next((a for a in (annotation, *get_args(annotation)) if hasattr(a, "model_fields")), None)
     return list(getattr(model, "model_fields", {}))
 
 

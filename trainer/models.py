@@ -132,7 +132,7 @@ def model_settings(config: "TrainConfig", folder: Path) -> dict[str, Any]:
     """
     settings = load_settings(folder)
     given = overrides(settings, config)
-    if settings.pad_token_id is None:
+    if getattr(settings, "pad_token_id", 0) is None:
         # A classifier on a decoder finds the end of a row by it.
         given["pad_token_id"] = load_tokenizer(folder).pad_token_id
     return given

@@ -133,7 +133,8 @@ def test_a_space_that_does_not_exist(tmp_path: Path) -> None:
     [
         ("search.seed=-1", "greater than or equal to 0"),
         ("train.split_seed=-5", "greater than or equal to 0"),
-        ("train.devices=4", "less than or equal to 1"),
+        ("train.devices=4", "resources: cpus is 1, but each trial trains on 4 devices (train.devices)"),
+        ("space.stride_tokens={type: int, low: 8, high: 32}", "has no effect on task 'classification'"),
         ("storage.study=foo", "must be a database URL"),
         ("storage.path=s3://bucket/runs", "must be a folder"),
         ("resources.cpus=1e-9", "greater than or equal to 0.01"),

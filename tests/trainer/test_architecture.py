@@ -110,7 +110,7 @@ def test_a_deberta_with_positions_in_its_input_has_a_limit() -> None:
 
 
 def test_a_target_is_as_limited_as_a_source(make_config: MakeConfig) -> None:
-    asked = make_config(max_length_tokens=POSITIONS, max_target_tokens=POSITIONS + 1)
+    asked = make_config(max_length_tokens=POSITIONS).model_copy(update={"max_target_tokens": POSITIONS + 1})
     assert [problem.key for problem in problems(settings_of("bart"), asked, "seq2seq_lm")] == ["max_target_tokens"]
     assert problems(settings_of("bart"), asked, "question_answering") == []
     assert problems(settings_of("t5"), asked, "seq2seq_lm") == []

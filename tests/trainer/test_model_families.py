@@ -7,27 +7,17 @@ from typing import Any, cast
 
 import pytest
 import torch
-import transformers
 from transformers import AutoTokenizer, BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
 
 from tests.trainer.conftest import sentences
 from tests.trainer.model_families import FAMILIES, POSITIONS, build
-from trainer.architecture import Mode, max_tokens
+from trainer.architecture import Mode, auto_class, max_tokens
 from trainer.config import TrainConfig
 from trainer.models import folder_problems, load_settings, load_tokenizer, model_settings
 from trainer.process import quiet
 
 TEXTS = [text for text, _ in sentences(200, seed=3)]
 PAIRS = (["the film was warm", "a plot"], ["it is dull and very very cold", "this music"])
-AUTO: dict[Mode, Any] = {
-    "base": transformers.AutoModel,
-    "sequence_classification": transformers.AutoModelForSequenceClassification,
-    "token_classification": transformers.AutoModelForTokenClassification,
-    "question_answering": transformers.AutoModelForQuestionAnswering,
-    "causal_lm": transformers.AutoModelForCausalLM,
-    "masked_lm": transformers.AutoModelForMaskedLM,
-    "seq2seq_lm": transformers.AutoModelForSeq2SeqLM,
-}
 CASES: list[tuple[str, Mode]] = [(name, mode) for name, family in FAMILIES.items() for mode in family.modes]
 TRAINED = [(name, mode) for name, mode in CASES if mode != "base"]
 
@@ -85,7 +75,7 @@ def load(folder: Path, mode: Mode, config: TrainConfig) -> PreTrainedModel:
     """With the same head whenever it is asked for; not in training mode."""
     with quiet(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        model = AUTO[mode].from_pretrained(folder, local_files_only=True, **model_settings(config, folder))
+        model = auto_class(mode).from_pretrained(folder, local_files_only=True, **model_settings(config, folder))
     assert isinstance(model, PreTrainedModel)
     return model
 
@@ -195,7 +185,7 @@ def test_a_saved_model_says_the_same(name: str, mode: Mode, folders: Folders, mo
     with quiet():
         model.save_pretrained(tmp_path)
         tokenizer.save_pretrained(tmp_path)
-        again = AUTO[mode].from_pretrained(tmp_path, local_files_only=True)  # as anyone would load it
+        again = auto_class(mode).from_pretrained(tmp_path, local_files_only=True)  # as anyone would load it
     batch = encode(tokenizer, *PAIRS)
     same = encode(AutoTokenizer.from_pretrained(tmp_path, local_files_only=True), *PAIRS)
     assert {key: ids.tolist() for key, ids in same.items()} == {key: ids.tolist() for key, ids in batch.items()}

@@ -169,11 +169,7 @@ def _blocks(texts: Sequence[str], tokenizer: "PreTrainedTokenizerBase", length: 
     room = length - len(before) - len(after)
     stream = np.concatenate([np.empty(0, np.int32), *_tokens(texts, tokenizer)])
     pieces = np.split(stream, range(room, len(stream), room))
-    return [
-        np.concatenate([before, piece, after], dtype=np.int32)
-        for piece in pieces
-        if len(piece) >= SHORTEST_BLOCK_TOKENS
-    ]
+    return [np.concatenate([before, piece, after]) for piece in pieces if len(piece) >= SHORTEST_BLOCK_TOKENS]
 
 
 def _ends(tokenizer: "PreTrainedTokenizerBase") -> tuple[list[int], list[int]]:

@@ -395,3 +395,30 @@ def test_every_real_answer_comes_back_where_each_character_is_a_token(
     setup = Setup(make_config(max_length_tokens=700, stride_tokens=250, max_answer_tokens=250), (), tokenizer)
     features = encoded(SQUAD, rows, setup)
     assert SQUAD.metrics(SQUAD.answers(sure(features), features, setup), rows, 0.0) == {"exact_match": 1.0, "f1": 1.0}
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_pretrained_weights_learn_real_questions_by_heart(
+    data_folder: Path, real_model: Path, tmp_path: Path, make_config: MakeConfig
+) -> None:
+    """The sixteen of the shortest contexts, half of which have no answer: to always say so is right for half."""
+    rows = real_rows(data_folder, SQUAD_V2)
+    shortest = sorted(range(len(rows["id"])), key=lambda number: len(rows["context"][number]))[:16]
+    assert sum(not rows["answers"][number] for number in shortest) == 8
+    file = tmp_path / "shortest.json"
+    file.write_text(json.dumps([{name: values[number] for name, values in rows.items()} for number in shortest]))
+    config = make_config(
+        task="squad_v2",
+        model=str(real_model),
+        data=dict.fromkeys(("train", "validation"), str(file)),
+        max_length_tokens=96,
+        stride_tokens=32,
+        epochs=18,
+        batch_size=4,
+        learning_rate=6e-4,
+        validations=1,
+    )
+    metrics = fit(config, checkpoint_dir=tmp_path / "checkpoints").metrics
+    assert metrics["val_f1"] > 0.8
+    assert metrics["val_has_answer_f1"] > 0.8
