@@ -1,7 +1,8 @@
 """What came out of a sweep: the best configuration, its scores and the model, by the sweep's name alone."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,23 @@ from sweeps.contract import Scalar
 from sweeps.selection import rank
 from trainer.checkpoint import verify
 from trainer.config import Mode, TrainConfig
+from trainer.document import ConfigError
+from trainer.models import load_tokenizer
+from trainer.tasks import TASKS
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase, TextClassificationPipeline
+    from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase
 
     from sweeps.record.reader import RecordedSweep
+
+
+PIPELINES = {
+    "sequence_classification": "text-classification",
+    "token_classification": "token-classification",
+    "causal_lm": "text-generation",
+    "masked_lm": "fill-mask",
+}
+"""Kind of model -> what transformers calls its pipeline."""
 
 
 class NoBestError(Exception):
@@ -80,17 +93,46 @@ class Best:
             CheckpointError: The folder is not whole.
             RecordError: The artifact cannot be fetched.
         """
+        with self.folder() as folder:
+            verify(folder)
+            return TASKS[self.config.task].load_model(folder, {}), load_tokenizer(folder)
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """The folder of the weights, while it is used: here, or fetched from the sweep's run."""
         if self.checkpoint is not None and Path(self.checkpoint).is_dir():
-            return _load(Path(self.checkpoint))
+            yield Path(self.checkpoint)
+            return
         with tempfile.TemporaryDirectory() as folder:
-            return _load(self._recorded.download_model(Path(folder)))
+            yield self._recorded.download_model(Path(folder))
 
-    def pipeline(self) -> "TextClassificationPipeline":
-        """A transformers pipeline that takes sentences and says their label and its score."""
-        from transformers import TextClassificationPipeline
+    def pipeline(self) -> "Pipeline":
+        """A transformers pipeline that takes text and answers as the task does.
 
+        Raises:
+            ConfigError: Transformers has no pipeline for this task; `predict` always answers.
+        """
+        from transformers import pipeline
+
+        kind = TASKS[self.config.task].kind
+        if kind not in PIPELINES:
+            raise ConfigError.single(f"transformers has no pipeline for task '{self.config.task}'; use predict(...)")
         model, tokenizer = self.load()
-        return TextClassificationPipeline(model=model, tokenizer=tokenizer)  # type: ignore[no-untyped-call]
+        return pipeline(PIPELINES[kind], model=model, tokenizer=tokenizer)  # type: ignore[call-overload, no-any-return]
+
+    def predict(self, inputs: "Sequence[str | Sequence[str] | Mapping[str, Any]]") -> list[dict[str, Any]]:
+        """What the model says about new rows; see `trainer.predict`."""
+        from trainer.evaluate import predict
+
+        with self.folder() as folder:
+            return predict(folder, inputs)
+
+    def submit(self, folder: Path) -> list[Path]:
+        """Answers every part of the data set that has no labels, such as the test files of GLUE; see `trainer.submission`."""
+        from trainer.submission import submit
+
+        with self.folder() as checkpoint:
+            return submit(checkpoint, folder)
 
 
 def best(name: str, *, tracking: str | None = None) -> Best:
@@ -132,11 +174,3 @@ def best(name: str, *, tracking: str | None = None) -> Best:
         checkpoint=chosen.checkpoint,
         _recorded=recorded,
     )
-
-
-def _load(folder: Path) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-    verify(folder)
-    model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False)
-    return model, AutoTokenizer.from_pretrained(folder, trust_remote_code=False)

@@ -74,6 +74,19 @@ def best(
 
 
 @app.command()
+def predict(
+    name: Name,
+    output: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("predictions"),
+    tracking: Tracking = None,
+) -> None:
+    """Let the best model answer the rows without labels, such as the test files of GLUE."""
+    from sweeps.best import best as find_best
+
+    for file in find_best(name, tracking=tracking).submit(output):
+        typer.echo(str(file))
+
+
+@app.command()
 def ui(
     name: Annotated[str | None, typer.Argument(help="Name of a sweep, to open its trials.")] = None,
     tracking: Tracking = None,

@@ -33,7 +33,16 @@ EXAMPLES: dict[str, Path] = {path.stem: path for path in sorted(Path(__file__).p
 
 NOT_SEARCHED = frozenset(
     {
-        *("task", "data", "columns", "splits", "split_seed", "validation_ratio", "max_validation_rows", "max_test_rows"),
+        *(
+            "task",
+            "data",
+            "columns",
+            "splits",
+            "split_seed",
+            "validation_ratio",
+            "max_validation_rows",
+            "max_test_rows",
+        ),
         *(
             "metric",
             "mode",
@@ -44,6 +53,7 @@ NOT_SEARCHED = frozenset(
             "devices",
             "num_workers",
             "num_threads",
+            "wandb_project",
         ),
     }
 )

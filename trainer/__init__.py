@@ -11,8 +11,9 @@ from trainer.report import Ending, FitResult, Point, Report, Verdict
 
 if TYPE_CHECKING:
     from trainer.data import check  # noqa: TC004  for type checkers; `_Package` is what finds it
-    from trainer.evaluate import evaluate, predict  # noqa: TC004
+    from trainer.evaluate import embed, evaluate, predict  # noqa: TC004
     from trainer.fit import fit  # noqa: TC004
+    from trainer.submission import submit  # noqa: TC004
 
 __all__ = [
     "ConfigError",
@@ -24,12 +25,21 @@ __all__ = [
     "TrainConfig",
     "Verdict",
     "check",
+    "embed",
     "evaluate",
     "fit",
     "predict",
+    "submit",
 ]
 
-_LATE = {"check": "trainer.data", "evaluate": "trainer.evaluate", "fit": "trainer.fit", "predict": "trainer.evaluate"}
+_LATE = {
+    "check": "trainer.data",
+    "embed": "trainer.evaluate",
+    "evaluate": "trainer.evaluate",
+    "fit": "trainer.fit",
+    "predict": "trainer.evaluate",
+    "submit": "trainer.submission",
+}
 
 
 class _Package(ModuleType):

@@ -34,9 +34,7 @@ def train(
     ] = None,
     output: Annotated[Path | None, typer.Option(help="A new folder for the checkpoint.")] = None,
     test: Annotated[bool, typer.Option("--test", help="Scores the best weights on the test split.")] = False,
-    predict: Annotated[
-        bool, typer.Option("--predict", help="Writes what they say about rows without labels.")
-    ] = False,
+    predict: Annotated[bool, typer.Option("--predict", help="Writes what they say about rows without labels.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Prints the results as one line of JSON, last.")] = False,
 ) -> None:
     """Trains one model and keeps its best weights. Of a sweep's file, the `train` section is used."""

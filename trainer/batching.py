@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from trainer.document import ConfigError
 from trainer.encoded import Feature
 from trainer.tasks.task import IGNORED
 
@@ -138,14 +137,8 @@ def collator(
         tokenizer: The model's.
         targets: Columns that go into a batch beside the inputs; no loss is taken of their padding.
         on_gpu: Whether lengths should suit tensor cores.
-
-    Raises:
-        ConfigError: The tokenizer has no token to pad with.
     """
-    if tokenizer.pad_token_id is None:
-        raise ConfigError.single(
-            f"the tokenizer of a model of type '{model.config.model_type}' has no token to pad with"
-        )
+    assert tokenizer.pad_token_id is not None
     padding = {"input_ids": int(tokenizer.pad_token_id), "token_type_ids": int(tokenizer.pad_token_type_id)}
     taken = inspect.signature(model.forward).parameters
     made = tokenizer.model_input_names

@@ -169,6 +169,9 @@ class TrainConfig(BaseModel):
     mode: Mode = "max"
     """Left out, it is the task's own for its primary metric, `min` for losses and other errors, else `max`."""
 
+    wandb_project: str | None = None
+    """Also logs to this project of Weights & Biases; needs the extra `wandb`."""
+
     @model_validator(mode="before")
     @classmethod
     def _fill_in_the_metric(cls, given: Any) -> Any:

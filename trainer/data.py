@@ -13,6 +13,8 @@ from trainer.splits import SPLITS, Split, choose, part_of
 from trainer.tasks import TASKS, Task
 from trainer.tasks.task import Labels, Setup
 
+from trainer.wandb_log import wandb_problems
+
 if TYPE_CHECKING:
     from trainer.config import TrainConfig
     from trainer.encoded import Encoded
@@ -23,7 +25,7 @@ LABELS = "labels.json"
 
 
 def check(config: "TrainConfig") -> list[Problem]:
-    """Everything that is wrong with the data and the model of a config, found without loading torch.
+    """Everything that is wrong with the data and the model of a config, found without loading a model.
 
     Every labelled file is read once; a hub data set is fetched.
     """
@@ -38,7 +40,7 @@ def check(config: "TrainConfig") -> list[Problem]:
             found |= dict.fromkeys(_part_problems(source, part, task, labels, config))
     except ConfigError as error:
         found |= dict.fromkeys(error.problems)
-    return [*found, *model_problems(config, task.kind, weights=task.needs_weights)]
+    return [*found, *model_problems(config, task.kind, weights=task.needs_weights), *wandb_problems(config)]
 
 
 def nothing_to_train(task: Task) -> Problem:

@@ -65,7 +65,7 @@ class Encoded(Dataset[Feature]):
         """Only these of the rows that are here, in this order."""
         taken = object.__new__(type(self))
         taken.__dict__.update(self.__dict__)
-        taken._choose(self._chosen[rows])  # noqa: SLF001  another of this class
+        taken._choose(self._chosen[rows])
         return taken
 
     def _choose(self, rows: np.ndarray) -> None:

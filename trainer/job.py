@@ -20,7 +20,6 @@ from trainer.seeds import NEW_HEAD, seed_all
 from trainer.tasks import TASKS
 from trainer.tasks.task import Setup
 
-
 NAMED_ROWS = 8
 
 

@@ -11,7 +11,7 @@ from trainer.checkpoint import read_config, read_state, write_state
 from trainer.config import TrainConfig
 from trainer.document import ConfigError, Problem
 
-MACHINE_SETTINGS = {"accelerator", "eval_batch_size", "num_workers", "num_threads", "overwrite_cache"}
+MACHINE_SETTINGS = {"accelerator", "eval_batch_size", "num_workers", "num_threads", "overwrite_cache", "wandb_project"}
 """Settings in which an attempt may differ from the one it resumes."""
 STEP_SETTINGS = {"batch_size", "accumulate", "devices"}
 """Settings that it may share out in another way, if they make the same optimizer steps."""

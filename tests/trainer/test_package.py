@@ -10,6 +10,7 @@ import trainer
 
 LIGHT = [
     "trainer",
+    "trainer.architecture",
     "trainer.cache",
     "trainer.checkpoint",
     "trainer.config",
@@ -19,11 +20,14 @@ LIGHT = [
     "trainer.optimizers",
     "trainer.report",
     "trainer.schedules",
+    "trainer.sources.open",
     "trainer.splits",
     "trainer.tasks",
     "trainer.builtin",
+    "trainer.wandb_log",
 ]
 HEAVY = {"torch", "transformers", "lightning", "datasets", "sklearn", "scipy", "pyarrow", "ray", "mlflow", "optuna"}
+HEAVY |= {"numpy", "peft", "pytorch_optimizer", "wandb", "seqeval", "sacrebleu", "rouge_score", "torchmetrics"}
 
 
 def test_settings_can_be_read_without_loading_torch() -> None:

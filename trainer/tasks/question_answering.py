@@ -98,12 +98,6 @@ class QuestionAnswering(Task):
         num_padding = (1 - batch["attention_mask"]).sum(-1)
         return {**batch, **{name: batch[name] + num_padding for name in self.targets}}
 
-    def loss(self, output: Any, batch: "dict[str, torch.Tensor]", label_smoothing: float) -> "torch.Tensor":
-        """The mean of both cross-entropies; targets are never smoothed here."""
-        del batch, label_smoothing
-        loss: torch.Tensor = output.loss
-        return loss
-
     def says(
         self, model: "PreTrainedModel", batch: "dict[str, torch.Tensor]", output: Any, setup: Setup
     ) -> "torch.Tensor":

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from trainer.document import nearest
+from trainer.document import ConfigError, nearest
 from trainer.reading.formats import TABLES
 from trainer.tasks import scores
 from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task
@@ -65,9 +65,16 @@ class SequenceClassification(Task):
 
     def encode(self, rows: Columns, setup: Setup) -> Features:
         """A text, or a pair with a separator; what is too long is cut at the end."""
-        texts = [rows[role] for role in ("text", "text_pair") if role in rows]
-        length = setup.config.max_length_tokens
-        columns = dict(setup.tokenizer(*texts, truncation=True, max_length=length, return_attention_mask=False))
+        columns = dict(
+            setup.tokenizer(
+                *(rows[role] for role in ("text", "text_pair") if role in rows),
+                truncation=True,
+                max_length=setup.config.max_length_tokens,
+                return_attention_mask=False,
+                split_special_tokens=True,  # what looks like one in a text is text
+            )
+        )
+        _check_ends(columns["input_ids"], setup)
         if "label" in rows:
             columns["labels"] = rows["label"] if setup.labels is None else _ids(rows["label"], setup.labels)
         return Features(columns)
@@ -122,6 +129,19 @@ class SequenceClassification(Task):
             written = [as_in_files[label] for label in answers["label"]]
         lines = ["index\tprediction", *(f"{number}\t{answer}" for number, answer in enumerate(written))]
         return f"{part}.tsv", "".join(f"{line}\n" for line in lines)
+
+
+def _check_ends(rows: Sequence[Sequence[int]], setup: Setup) -> None:
+    """Classifiers on encoder-decoders look for the end of a row, and there must be as many in each."""
+    end = setup.tokenizer.eos_token_id
+    counts = [0 if end is None else list(ids).count(end) for ids in rows]
+    odd = [number for number, count in enumerate(counts, start=1) if count > min(counts)]
+    if odd:
+        token = setup.tokenizer.eos_token
+        message = (
+            f"row {odd[0]} has '{token}' as text, which this tokenizer cannot tell from the end of a row: remove it"
+        )
+        raise ConfigError.single(message, where=str(setup.config.data))
 
 
 def _text(role: str, value: Any) -> str:

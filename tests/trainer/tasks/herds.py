@@ -6,9 +6,9 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from tests.trainer.conftest import MakeConfig
 from tests.trainer.model_families import build
 from trainer.batching import collator
+from trainer.config import TrainConfig
 from trainer.encoded import Encoded
 from trainer.models import load_tokenizer
 from trainer.process import quiet
@@ -35,9 +35,10 @@ def build_all(root: Path) -> dict[str, Path]:
     return {name: build(name, root / name, HERDS) for name in START}
 
 
-def setup_in(folder: Path, make_config: MakeConfig, **settings: Any) -> Setup:
-    given = {"task": "translation", "max_length_tokens": 24, "max_target_tokens": 16}
-    return Setup(make_config(**{**given, "model": str(folder), **settings}), (), load_tokenizer(folder))
+def setup_in(folder: Path, **settings: Any) -> Setup:
+    given = {"task": "translation", "data": "nowhere", "max_length_tokens": 24, "max_target_tokens": 16}
+    config = TrainConfig(**{**given, "model": str(folder), **settings})
+    return Setup(config, (), load_tokenizer(folder))
 
 
 def loaded(setup: Setup) -> PreTrainedModel:

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +15,14 @@ from trainer.encoded import Encoded
 from trainer.scoring import Scoring
 from trainer.tasks import TASKS
 from trainer.tasks.sequence_to_sequence import SUMMARIZATION, TRANSLATION
-from trainer.tasks.task import IGNORED, Setup
+from trainer.tasks.task import IGNORED, Columns
 
-MakeSetup = Callable[..., Setup]
 FAMILIES = tuple(START)
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return build_all(tmp_path_factory.mktemp("families"))
-
-
-@pytest.fixture
-def setup_of(folders: dict[str, Path], make_config: MakeConfig) -> MakeSetup:
-    return lambda family, **settings: setup_in(folders[family], make_config, **settings)
 
 
 # Rows
@@ -86,8 +79,10 @@ def test_problems_have_their_place(make_config: MakeConfig, folders: dict[str, P
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_features_are_ids_of_the_prefixed_source_and_of_the_first_reference(setup_of: MakeSetup, family: str) -> None:
-    setup = setup_of(family, source_prefix="dog cat ", max_length_tokens=8, max_target_tokens=6)
+def test_features_are_ids_of_the_prefixed_source_and_of_the_first_reference(
+    folders: dict[str, Path], family: str
+) -> None:
+    setup = setup_in(folders[family], source_prefix="dog cat ", max_length_tokens=8, max_target_tokens=6)
     rows: Columns = {"source": ["owl", " ".join(ANIMALS)], "target": [["bee fox", "ant"], [" ".join(ANIMALS)]]}
     columns = TRANSLATION.encode(rows, setup).columns
     texts = {name: [str(setup.tokenizer.decode(ids)) for ids in columns[name]] for name in ("input_ids", "labels")}
@@ -106,8 +101,10 @@ def test_features_are_ids_of_the_prefixed_source_and_of_the_first_reference(setu
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_each_token_is_predicted_from_those_before_it_and_padding_from_none(setup_of: MakeSetup, family: str) -> None:
-    setup = setup_of(family)
+def test_each_token_is_predicted_from_those_before_it_and_padding_from_none(
+    folders: dict[str, Path], family: str
+) -> None:
+    setup = setup_in(folders[family])
     model = loaded(setup)
     batch = batch_of(model, setup, some(0, 1, 2, 3, 4))
     labels = batch["labels"]
@@ -130,8 +127,8 @@ def test_each_token_is_predicted_from_those_before_it_and_padding_from_none(setu
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_label_smoothing_is_that_of_transformers(setup_of: MakeSetup, family: str) -> None:
-    setup = setup_of(family)
+def test_label_smoothing_is_that_of_transformers(folders: dict[str, Path], family: str) -> None:
+    setup = setup_in(folders[family])
     model = loaded(setup)
     batch = batch_of(model, setup, some(0, 1, 2))
     output = model(**batch)
@@ -154,9 +151,9 @@ def test_a_task_measures_what_it_says(task: Any) -> None:
     assert TASKS[task.name] is task
 
 
-def test_a_score_is_of_the_texts_of_their_rows(setup_of: MakeSetup) -> None:
+def test_a_score_is_of_the_texts_of_their_rows(folders: dict[str, Path]) -> None:
     """Batches bring the rows in another order than the file."""
-    setup = setup_of("t5")
+    setup = setup_in(folders["t5"])
     encoded = Encoded.of(TRANSLATION.encode(ROWS, setup), {"target": ROWS["target"]})
     order = np.argsort(-encoded.lengths, kind="stable")
     scoring = Scoring(TRANSLATION, encoded, order, setup)

@@ -1,6 +1,5 @@
 """The layouts of published data sets, on their own files."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,12 @@ from trainer.sources.open import open_source
 from trainer.sources.source import read_rows
 from trainer.tasks import TASKS
 from trainer.tasks.sequence_to_sequence import SUMMARIZATION, TRANSLATION
-from trainer.tasks.task import Columns, Setup
-
-MakeSetup = Callable[..., Setup]
+from trainer.tasks.task import Columns
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return build_all(tmp_path_factory.mktemp("families"))
-
-
-@pytest.fixture
-def setup_of(folders: dict[str, Path], make_config: MakeConfig) -> MakeSetup:
-    return lambda family, **settings: setup_in(folders[family], make_config, **settings)
 
 
 def rows_of(config: TrainConfig) -> dict[str, Columns]:
@@ -35,7 +27,7 @@ def rows_of(config: TrainConfig) -> dict[str, Columns]:
 
 
 @pytest.mark.data
-def test_scitldr(make_config: MakeConfig, data_folder: Path, setup_of: MakeSetup) -> None:
+def test_scitldr(make_config: MakeConfig, data_folder: Path, folders: dict[str, Path]) -> None:
     parts = rows_of(make_config(task="summarization", data=str(data_folder / "summarization" / "scitldr")))
     assert {part: len(rows["source"]) for part, rows in parts.items()} == {
         "train": 1992,
@@ -46,7 +38,7 @@ def test_scitldr(make_config: MakeConfig, data_folder: Path, setup_of: MakeSetup
     assert references == {"train": {1}, "validation": {1, 2, 3, 4}, "test": {2, 3, 4}}
     assert parts["validation"]["source"][0].startswith("Mixed precision training (MPT) is becoming")
     assert " in existing GPUs. MPT is typically used " in parts["validation"]["source"][0]
-    features = SUMMARIZATION.encode(parts["validation"], setup_of("bart", max_target_tokens=32)).columns
+    features = SUMMARIZATION.encode(parts["validation"], setup_in(folders["bart"], max_target_tokens=32)).columns
     assert {len(values) for values in features.values()} == {619}
     assert max(map(len, features["labels"])) == 32
 
@@ -61,14 +53,14 @@ def test_a_first_sentence_is_a_fair_summary(make_config: MakeConfig, data_folder
 
 
 @pytest.mark.data
-def test_multi30k(make_config: MakeConfig, data_folder: Path, setup_of: MakeSetup) -> None:
+def test_multi30k(make_config: MakeConfig, data_folder: Path, folders: dict[str, Path]) -> None:
     folder, languages = data_folder / "translation" / "multi30k_en_de", {"source": "en", "target": "de"}
     parts = rows_of(make_config(task="translation", data=str(folder), columns=languages))
     sizes = {part: len(rows["source"]) for part, rows in parts.items()}
     assert sizes == {"train": 29000, "validation": 1014, "test": 1000}
     assert parts["train"]["source"][0] == "Two young, White males are outside near many bushes."
     assert parts["train"]["target"][0] == ["Zwei junge weiße Männer sind im Freien in der Nähe vieler Büsche."]
-    features = TRANSLATION.encode(parts["test"], setup_of("t5")).columns
+    features = TRANSLATION.encode(parts["test"], setup_in(folders["t5"])).columns
     assert {len(values) for values in features.values()} == {1000}
 
 

@@ -232,7 +232,7 @@ def test_a_row_is_answered_alike_alone_and_among_longer_ones(
         features = encoded(rows, setup)
         scoring = Scoring(NER, features, np.arange(len(features)), setup)
         with torch.inference_mode():
-            scoring.ask(model, collate(list(features)))
+            scoring.ask(model, collate(features.__getitems__(range(len(features)))))
         return scoring.answers()
 
     together = said(ROWS)

@@ -1,0 +1,363 @@
+import json
+import math
+import shutil
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.trainer.conftest import MakeConfig, sentences
+from tests.trainer.model_families import FAMILIES, build
+from trainer import evaluate, fit
+from trainer.batching import collator, sorted_batches
+from trainer.document import ConfigError
+from trainer.encoded import Encoded
+from trainer.models import load_tokenizer
+from trainer.process import quiet
+from trainer.reading.plain_text import read_text
+from trainer.reading.record import Record
+from trainer.report import keep_going
+from trainer.scoring import Scoring
+from trainer.tasks import language_modeling
+from trainer.tasks.language_modeling import CLM, MLM, PRETRAINING, LanguageModeling
+from trainer.tasks.task import IGNORED, Setup
+
+LINES = [f"{text} .\n" for text, _ in sentences(60, seed=4)]
+TASKS = [CLM, MLM, PRETRAINING]
+MASKED = [name for name, family in FAMILIES.items() if "masked_lm" in family.modes]
+
+Batch = dict[str, torch.Tensor]
+SetupOf = Callable[..., Setup]
+Built = Callable[[str], Path]
+
+
+@pytest.fixture
+def setup_of(make_config: MakeConfig) -> SetupOf:
+    def make(family: str, **settings: Any) -> Setup:
+        return Setup(make_config(task="mlm", **settings), (), FAMILIES[family].tokenizer(LINES))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The tiny model of a family, built once."""
+    folder = tmp_path_factory.mktemp("families")
+
+    def get(name: str) -> Path:
+        return folder / name if (folder / name).exists() else build(name, folder / name, LINES)
+
+    return get
+
+
+def blocks(task: LanguageModeling, texts: list[str], setup: Setup) -> list[list[int]]:
+    columns = task.encode({"text": texts}, setup).columns
+    assert set(columns) == {"input_ids"}
+    return [ids.tolist() for ids in columns["input_ids"]]
+
+
+def text_of(setup: Setup, ids: list[int]) -> str:
+    return str(setup.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+
+
+# Rows
+
+
+def test_a_text_may_be_blank_but_must_be_one() -> None:
+    for text in ("One line.\n", "", " \n"):
+        assert CLM.row({"text": text}, ()) == {"text": text}
+    for value, message in ((None, "text is empty"), (7, "text is not text: 7"), (["a"], "text is not text: ['a']")):
+        with pytest.raises(ValueError) as caught:
+            MLM.row({"text": value}, ())
+        assert str(caught.value) == message
+
+
+# Blocks
+
+
+def test_lines_become_one_text_in_blocks_that_lose_nothing(setup_of: SetupOf) -> None:
+    setup = setup_of("gpt2", max_length_tokens=16)
+    found = blocks(CLM, LINES, setup)
+    assert {len(ids) for ids in found[:-1]} == {16}
+    assert 2 <= len(found[-1]) <= 16
+    assert text_of(setup, [*chain(*found)]) == "".join(LINES)
+
+
+def test_the_last_block_is_left_out_if_it_is_a_single_token(setup_of: SetupOf) -> None:
+    setup = setup_of("gpt2", max_length_tokens=4)
+    letters = "\x01\x02\x03\x04\x05\x06\n"  # bytes that no merge is of
+    for length, sizes in ((7, [4, 3]), (6, [4, 2]), (5, [4]), (4, [4]), (2, [2]), (1, [])):
+        found = blocks(CLM, [letters[:length]] if length == 7 else [letters[: length - 1] + "\n"], setup)
+        assert list(map(len, found)) == sizes
+
+
+def test_documents_end_with_a_token_and_lines_do_not(setup_of: SetupOf) -> None:
+    setup = setup_of("gpt2", max_length_tokens=64)
+    documents = ["the film was", "", "a plot\n", "and a scene", " \n"]
+    (ids,) = blocks(CLM, documents, setup)
+    assert text_of(setup, ids) == "the film was<|endoftext|>a plot\nand a scene<|endoftext|> \n"
+    (ids,) = blocks(MLM, documents, setup_of("bert", max_length_tokens=64))
+    assert text_of(setup_of("bert"), ids) == "[CLS] the film was [SEP] a plot and a scene [SEP] [SEP]"
+
+
+@pytest.mark.parametrize("family", MASKED)
+def test_a_block_is_built_as_the_tokenizer_builds_a_text(setup_of: SetupOf, family: str) -> None:
+    setup = setup_of(family, max_length_tokens=16)
+    tokenizer = setup.tokenizer
+    found = blocks(MLM, LINES, setup)
+    plain = [tokenizer(line, add_special_tokens=False)["input_ids"] for line in LINES]
+    assert [*chain(*(ids[1:-1] for ids in found))] == [*chain(*plain)]
+    for ids in found:
+        around = tokenizer("the")["input_ids"]
+        assert (ids[0], ids[-1]) == (around[0], around[-1])
+    assert {len(ids) for ids in found[:-1]} == {16}
+
+
+def test_text_is_tokenized_in_pieces_of_a_size(setup_of: SetupOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    setup = setup_of("roberta", max_length_tokens=16)
+    at_once = blocks(MLM, LINES, setup)
+    monkeypatch.setattr(language_modeling, "BATCH_CHARACTERS", 100)
+    assert blocks(MLM, LINES, setup) == at_once
+
+
+def test_a_text_longer_than_the_model_is_no_cause_for_a_remark(
+    setup_of: SetupOf, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert len(blocks(CLM, ["the film was\n" * 100], setup_of("gpt2", max_length_tokens=32))) > 5
+    assert capfd.readouterr().err == ""
+
+
+def test_a_masked_model_gets_no_block_without_words(setup_of: SetupOf) -> None:
+    setup = setup_of("bert", max_length_tokens=8)
+    unknown, known = "日本 " * 6 + "\n", "the film was a plot of\n"
+    assert text_of(setup, *blocks(MLM, [unknown, known], setup)) == "[CLS] the film was a plot of [SEP]"
+    assert Encoded.of(MLM.encode({"text": [unknown]}, setup), {}).num_rows == 0
+
+
+def test_without_a_mask_nothing_can_be_masked(setup_of: SetupOf) -> None:
+    with pytest.raises(ConfigError, match="task 'mlm' needs a mask token, and the model's tokenizer has none"):
+        MLM.encode({"text": LINES}, setup_of("gpt2"))
+
+
+# What is to be guessed
+
+
+def test_a_causal_model_guesses_every_token_that_follows_one(setup_of: SetupOf) -> None:
+    ids = torch.tensor([[5, 6, 7, 8], [5, 6, 7, 0], [0, 0, 6, 7]])
+    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0], [0, 0, 1, 1]])
+    batch = {"input_ids": ids, "attention_mask": mask}
+    seen = CLM.corrupt(batch, setup_of("gpt2"))
+    none = IGNORED
+    assert seen["labels"].tolist() == [[none, 6, 7, 8], [none, 6, 7, none], [none, none, none, 7]]
+    assert seen["input_ids"] is ids
+    assert CLM.num_targets(seen) == 6
+    assert set(batch) == {"input_ids", "attention_mask"}
+    logits, labels = CLM.aligned(torch.arange(12).reshape(3, 4, 1), seen["labels"])
+    assert logits[:, :, 0].tolist() == [[0, 1, 2], [4, 5, 6], [8, 9, 10]]
+    assert labels.tolist() == seen["labels"][:, 1:].tolist()
+
+
+def large_batch(setup: Setup) -> Batch:
+    draw = torch.Generator().manual_seed(1)
+    ids = torch.randint(len(setup.tokenizer), (64, 128), generator=draw)
+    mask = torch.ones_like(ids)
+    mask[::2, 100:] = 0
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def draw(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "modernbert"])
+@pytest.mark.parametrize("ratio", [0.15, 0.5])
+def test_a_share_of_the_words_is_hidden_80_10_10(setup_of: SetupOf, family: str, ratio: float) -> None:
+    setup = setup_of(family, mask_ratio=ratio)
+    batch = large_batch(setup)
+    ids = batch["input_ids"].clone()
+    seen = MLM.corrupt(batch, setup, draw(0))
+    assert torch.equal(batch["input_ids"], ids)
+    assert torch.equal(seen["attention_mask"], batch["attention_mask"])
+    guessed = seen["labels"] != IGNORED
+    special = torch.isin(ids, torch.tensor(setup.tokenizer.all_special_ids))
+    assert special.any()
+    assert not (guessed & (special | (batch["attention_mask"] == 0))).any()
+    assert torch.equal(seen["labels"][guessed], ids[guessed])
+    assert torch.equal(seen["input_ids"][~guessed], ids[~guessed])
+    words = int((~special & (batch["attention_mask"] == 1)).sum())
+    assert int(guessed.sum()) == MLM.num_targets(seen) == pytest.approx(ratio * words, rel=0.1)
+    masked = seen["input_ids"] == setup.tokenizer.mask_token_id
+    kept = seen["input_ids"] == ids
+    share = [float((guessed & kind).sum() / guessed.sum()) for kind in (masked, ~masked & ~kept, kept)]
+    assert share == pytest.approx([0.8, 0.1, 0.1], abs=0.03)
+    others = seen["input_ids"][guessed & ~masked & ~kept].tolist()
+    assert len(set(others)) > min(len(others), setup.tokenizer.vocab_size) / 2
+
+
+def test_what_is_hidden_depends_on_the_generator_alone(setup_of: SetupOf) -> None:
+    setup = setup_of("bert")
+    batch = large_batch(setup)
+
+    def hidden(seed: int) -> list[Any]:
+        return [values.tolist() for values in MLM.corrupt(batch, setup, draw(seed)).values()]
+
+    assert hidden(3) == hidden(3)
+    assert hidden(3) != hidden(4)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        assert [values.tolist() for values in MLM.corrupt(batch, setup).values()] == hidden(3)
+
+
+def test_at_least_one_word_of_a_batch_is_hidden(setup_of: SetupOf) -> None:
+    setup = setup_of("bert", mask_ratio=1e-6)
+    tokenizer = setup.tokenizer
+    batch = {name: torch.tensor([ids]) for name, ids in tokenizer("the film").items()}
+    places = {int((MLM.corrupt(batch, setup, draw(seed))["labels"] != IGNORED).nonzero()[0, 1]) for seed in range(20)}
+    assert places == {1, 2}
+    assert all(MLM.num_targets(MLM.corrupt(batch, setup, draw(seed))) == 1 for seed in range(20))
+
+
+# Scores
+
+
+def scoring(task: LanguageModeling, folder: Path, setup: Setup, *, flat: bool = False) -> tuple[Scoring, list[Any]]:
+    """Asked about all lines in batches of several sizes; and, token by token, the losses and whether it was right."""
+    with quiet():
+        model = task.load_model(folder, {}).train(mode=False)
+    if flat:
+        torch.nn.init.zeros_(model.get_output_embeddings().weight)
+    features = Encoded.of(task.encode({"text": LINES}, setup), {})
+    collate = collator(model, setup.tokenizer, task.targets, on_gpu=False)
+    batches = sorted_batches(features.lengths, 16 * 7)
+    score = Scoring(task, features, np.concatenate(batches), setup)
+    found = []
+    with torch.inference_mode():
+        for number, rows in enumerate(batches):
+            batch = collate(features.__getitems__(rows.tolist()))
+            seen = task.corrupt(batch, setup, draw(number))
+            logits = model(input_ids=seen["input_ids"], attention_mask=seen["attention_mask"]).logits
+            for row, labels in zip(logits, seen["labels"].tolist(), strict=True):
+                for place, label in enumerate(labels):
+                    if label != IGNORED:
+                        said = row[place - 1 if task is CLM else place]
+                        found.append((-float(said.log_softmax(-1)[label]), int(said.argmax()) == label))
+            score.ask(model, batch)
+    return score, found
+
+
+@pytest.mark.parametrize(("task", "family"), [(CLM, "gpt2"), (MLM, "roberta")])
+def test_scores_are_means_over_every_token_guessed(
+    make_config: MakeConfig, built: Built, task: LanguageModeling, family: str
+) -> None:
+    setup = Setup(make_config(task=task.name, max_length_tokens=16), (), load_tokenizer(built(family)))
+    score, found = scoring(task, built(family), setup)
+    loss, accuracy = np.mean(found, axis=0)
+    expected = {"val_loss": loss, "val_perplexity": math.exp(loss), "val_accuracy": accuracy}
+    assert score.metrics("val") == pytest.approx(expected, rel=1e-5)
+    assert set(expected) == {"val_loss", *(f"val_{name}" for name in task.measures)}
+
+
+def test_a_model_that_knows_nothing_is_as_perplexed_as_it_has_tokens(make_config: MakeConfig, built: Built) -> None:
+    setup = Setup(make_config(task="clm", max_length_tokens=16), (), load_tokenizer(built("gpt2")))
+    score, _ = scoring(CLM, built("gpt2"), setup, flat=True)
+    assert score.metrics("val")["val_perplexity"] == pytest.approx(len(setup.tokenizer), rel=1e-5)
+
+
+def test_a_perplexity_without_bounds_is_infinite() -> None:
+    answers = {"right": [1, 0], "guessed": [1, 3]}
+    assert CLM.metrics(answers, {}, 800.0) == {"perplexity": math.inf, "accuracy": 0.25}
+    assert math.isnan(CLM.metrics(answers, {}, math.nan)["perplexity"])
+    assert CLM.metrics(answers, {}, 0.0)["perplexity"] == 1.0
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_less_perplexity_is_better(task: LanguageModeling) -> None:
+    assert (task.metric, task.mode) == ("val_perplexity", "min")
+    assert tuple(task.metrics({"right": [1], "guessed": [2]}, {}, 1.0)) == task.measures
+
+
+def test_smoothed_labels_are_those_of_the_next_token(setup_of: SetupOf) -> None:
+    ids = torch.tensor([[3, 1, 4], [2, 2, 0]])
+    batch = CLM.corrupt({"input_ids": ids, "attention_mask": torch.tensor([[1, 1, 1], [1, 1, 0]])}, setup_of("gpt2"))
+    logits = torch.randn(2, 3, 6, generator=draw(0))
+    steps = [(0, 0, 1), (0, 1, 4), (1, 0, 2)]
+    losses = [
+        torch.nn.functional.cross_entropy(logits[row, place], torch.tensor(label), label_smoothing=0.2)
+        for row, place, label in steps
+    ]
+    said = type("Output", (), {"loss": None, "logits": logits})
+    assert float(CLM.loss(said, batch, 0.2)) == pytest.approx(float(torch.stack(losses).mean()))
+
+
+# Training
+
+
+@pytest.mark.parametrize(("task", "family"), [("clm", "gpt2"), ("mlm", "bert"), ("pretraining", "bert")])
+def test_training_lowers_the_perplexity(
+    make_config: MakeConfig, built: Built, tmp_path: Path, task: str, family: str
+) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "1.txt").write_text("".join(LINES) * 2, encoding="utf-8")
+    (tmp_path / "train" / "2.raw").write_text("".join(LINES), encoding="utf-8")
+    rows = [json.dumps({"text": line}) for line in LINES[:30]]
+    (tmp_path / "dev.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    data = {
+        "train": str(tmp_path / "train"),
+        "validation": str(tmp_path / "dev.jsonl"),
+        "test": str(tmp_path / "dev.jsonl"),
+    }
+    heard: list[float] = []
+
+    def report(said: Any) -> Any:
+        heard.append(said.metrics["val_perplexity"])
+        return keep_going(said)
+
+    config = make_config(task=task, model=str(built(family)), data=data, epochs=2, batch_size=8)
+    result = fit(config, checkpoint_dir=tmp_path / "out", report=report)
+    assert result.metrics["val_perplexity"] == min(heard) < 0.8 * heard[0]
+    assert result.checkpoint
+    tested = evaluate(Path(result.checkpoint))
+    assert tested["test_perplexity"] == pytest.approx(result.metrics["val_perplexity"])
+
+
+def test_pretraining_begins_with_weights_drawn_anew_and_goes_on_with_its_own(built: Built, tmp_path: Path) -> None:
+    weights = built("bert")
+    folder = Path(shutil.copytree(weights, tmp_path / "bare"))
+    (folder / "model.safetensors").unlink()
+
+    def drawn(seed: int, **settings: Any) -> dict[str, torch.Tensor]:
+        with quiet(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = PRETRAINING.new_model(folder, settings)
+        assert all(model.config.to_dict()[name] == value for name, value in settings.items())
+        assert model.dtype == torch.float32
+        return dict(model.state_dict())
+
+    name = "bert.encoder.layer.0.output.dense.weight"
+    assert torch.equal(drawn(1)[name], drawn(1, hidden_dropout_prob=0.3)[name])
+    assert not torch.equal(drawn(1)[name], drawn(2)[name])
+    with quiet():
+        loaded, from_weights = PRETRAINING.load_model(weights, {}), MLM.new_model(weights, {})
+    assert torch.equal(loaded.state_dict()[name], from_weights.state_dict()[name])
+    assert not torch.equal(loaded.state_dict()[name], drawn(1)[name])
+
+
+# Real data
+
+
+@pytest.mark.data
+def test_wikitext_2_loses_no_token(setup_of: SetupOf, data_folder: Path) -> None:
+    file = data_folder / "lm" / "wikitext2" / "valid.txt"
+    texts = [record.values["text"] for record in read_text(file) if isinstance(record, Record)]
+    setup = setup_of("gpt2", max_length_tokens=64)
+    found = blocks(CLM, texts, setup)
+    text = file.read_text(encoding="utf-8")
+    assert text_of(setup, [*chain(*found)]) == text
+    assert text.count("\n") == 3760
+    bert = setup_of("bert", max_length_tokens=64)
+    inside = [*chain(*(ids[1:-1] for ids in blocks(MLM, texts[:300], bert)))]
+    assert inside == bert.tokenizer("".join(texts[:300]), add_special_tokens=False, verbose=False)["input_ids"]
