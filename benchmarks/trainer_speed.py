@@ -1,7 +1,7 @@
 """How fast the trainer is, on a pretrained encoder of 22 M parameters and rows of GLUE.
 
-Two ways of doing the
-same steps are measured in turn, on one thread, and of each step the best time counts: what else the machine does is left out.
+Two ways of doing the same steps are measured in turn, on one thread, and of each step the best time counts: what else the
+machine does is left out.
 """
 
 import os
@@ -15,10 +15,15 @@ from functools import partial
 from importlib.util import find_spec
 from itertools import chain, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from datasets import Dataset
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import DataCollatorWithPadding, PrinterCallback, Trainer, TrainerCallback
 
+from benchmarks.agreement import arguments
 from trainer.batching import Batches, Collator, collator
 from trainer.config import TrainConfig
 from trainer.fit import fit
@@ -44,6 +49,15 @@ for _ in range(2):
         result = fit(config, checkpoint_dir=Path(folder))
     print(time.perf_counter() - started - result.summary["train_seconds"])
     started = time.perf_counter()
+"""
+
+RATE = """
+import sys, tempfile
+from pathlib import Path
+from trainer import TrainConfig, fit
+with tempfile.TemporaryDirectory() as folder:
+    result = fit(TrainConfig.model_validate_json(sys.argv[1]), checkpoint_dir=Path(folder))
+print(result.summary["samples_per_second"])
 """
 
 
@@ -74,26 +88,17 @@ def main() -> Iterator[str]:
 
     with quiet():
         yield fit_against_loop(config("mrpc", 112))
+        yield fit_against_their_trainer(config("mrpc", 112))
+        yield share_of_peak(config("mrpc", 112))
         for task in ("mrpc", "cola"):
             yield buckets_against_padding(config(task, 48))
         yield fused_against_not(config("mrpc", 64))
     yield warm_against_first()
+    yield two_threads_against_two_fits(config("mrpc", 112))
 
 
 def fit_against_loop(config: TrainConfig) -> str:
     """The whole of `fit` against the fewest lines of PyTorch, on the same batches, from the second step on."""
-
-    def ours() -> Seconds:
-        reports: list[Report] = []
-
-        def report(heard: Report) -> Verdict:
-            reports.append(heard)
-            return Verdict.CONTINUE
-
-        with tempfile.TemporaryDirectory() as folder:
-            fit(config, checkpoint_dir=Path(folder), report=report)
-        done = [point.timestamp_ms / 1000 for point in reports[0].history if point.key == "train_loss"]
-        return [after - before for before, after in pairwise(done)]
 
     batches, collate = batches_of(prepare(config))
 
@@ -101,7 +106,30 @@ def fit_against_loop(config: TrainConfig) -> str:
         job = prepare(config)  # as fresh as that of fit
         return loop(job, batches, collate)[1:]
 
-    return line("bare loop / fit, MRPC", in_turn(bare, ours), aim=0.97)
+    return line("bare loop / fit, MRPC", in_turn(bare, lambda: fit_steps(config)), aim=0.97)
+
+
+def fit_against_their_trainer(config: TrainConfig) -> str:
+    """The whole of `fit` against `transformers.Trainer`, which groups its batches by length too."""
+    pair = in_turn(lambda: their_steps(config), lambda: fit_steps(config))
+    return line("transformers.Trainer / fit, MRPC", pair)
+
+
+def share_of_peak(config: TrainConfig) -> str:
+    """The multiplications of all layers, forward and back, by the time of whole steps of `fit`, against one large product."""
+    job = prepare(config)
+    batches, collate = batches_of(job)
+    with FlopCounterMode(display=False) as counter:
+        for batch in batches[1:]:
+            job.model(**collate(job.train.__getitems__(batch.tolist()))).loss.backward()
+    square = torch.randn(1024, 1024)
+    product, steps = in_turn(lambda: [timed(lambda: square @ square) for _ in range(5)], lambda: fit_steps(config))
+    peak = 5 * 2 * 1024**3 / product
+    reached = counter.get_total_flops() / steps
+    return (
+        f"{'share of the matrix-multiply peak, MRPC':<38} {reached / peak:6.2f}  aim 0.8   "
+        f"{reached / 1e9:.1f} of {peak / 1e9:.1f} GFLOP/s"
+    )
 
 
 def buckets_against_padding(config: TrainConfig) -> str:
@@ -144,14 +172,71 @@ def warm_against_first() -> str:
             check=True,
             capture_output=True,
             text=True,
-            env={**os.environ, "SWEEPS_CACHE_DIR": cache, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={**environment(), "SWEEPS_CACHE_DIR": cache},
         ).stdout.split()
     first, second = map(float, said)
     return line("first fit / second, beside training", (first, second))
 
 
+def two_threads_against_two_fits(config: TrainConfig) -> str:
+    """One fit with two threads against two at the same time with one each, in processes of their own: rows a second."""
+
+    def rates(number: int, num_threads: int) -> list[float]:
+        arguments = [config.model_copy(update={"num_threads": num_threads}).model_dump_json()]
+        command = [sys.executable, "-c", RATE, *arguments]
+        running = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) for _ in range(number)
+        ]
+        return [float(process.communicate()[0].split()[-1]) for process in running]
+
+    pairs = [(sum(rates(2, 1)), sum(rates(1, 2))) for _ in range(2)]
+    together, alone = (max(column) for column in zip(*pairs, strict=True))
+    return (
+        f"{'two fits of 1 thread / one of 2':<38} {together / alone:6.2f}            "
+        f"{together:.1f} and {alone:.1f} samples/s"
+    )
+
+
+def fit_steps(config: TrainConfig) -> Seconds:
+    """The time of each step of `fit` but the first."""
+    reports: list[Report] = []
+
+    def report(heard: Report) -> Verdict:
+        reports.append(heard)
+        return Verdict.CONTINUE
+
+    with tempfile.TemporaryDirectory() as folder:
+        fit(config, checkpoint_dir=Path(folder), report=report)
+    done = [point.timestamp_ms / 1000 for point in reports[0].history if point.key == "train_loss"]
+    return [after - before for before, after in pairwise(done)]
+
+
+def their_steps(config: TrainConfig) -> Seconds:
+    """The time of each step of `transformers.Trainer` but the first, on the same rows."""
+    done: list[float] = []
+
+    class Clock(TrainerCallback):
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            done.append(time.perf_counter())
+
+    with tempfile.TemporaryDirectory() as folder:
+        job = prepare(config)
+        names = ("input_ids", "token_type_ids", "labels")
+        trainer = Trainer(
+            model=job.model,
+            args=arguments(config, Path(folder)),
+            train_dataset=Dataset.from_dict({name: job.train.column(name) for name in names}),
+            data_collator=DataCollatorWithPadding(job.setup.tokenizer),
+            processing_class=job.setup.tokenizer,
+            callbacks=[Clock()],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+    return [after - before for before, after in pairwise(done)]
+
+
 def batches_of(job: Job) -> tuple[Batches, Collator]:
-    return list(chain(*job.stretches)), collator(job.model, job.tokenizer, on_gpu=False)
+    return list(chain(*job.stretches)), collator(job.model, job.setup.tokenizer, ("labels",), on_gpu=False)
 
 
 def loop(job: Job, batches: Batches, collate: Collator) -> Seconds:
@@ -166,6 +251,10 @@ def loop(job: Job, batches: Batches, collate: Collator) -> Seconds:
         optimizer.zero_grad()
 
     return [timed(partial(step, batch)) for batch in batches]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 def timed(act: Callable[[], object]) -> float:

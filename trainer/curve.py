@@ -16,6 +16,11 @@ class Diverged(Exception):  # noqa: N818  not an error of the program
     """The loss is not a finite number any more."""
 
 
+def own(losses: torch.Tensor) -> torch.Tensor:
+    """The losses of a process that trains alone."""
+    return losses
+
+
 class Curve:
     """What is measured at each optimizer step.
 
@@ -26,14 +31,22 @@ class Curve:
     Args:
         step: Optimizer steps done before, by the attempt that this one resumes.
         batch_of: The rows that an optimizer step learns from, for people.
+        mean: Makes of the losses of this process those of all that train together. What is not finite stays so, and is
+            found by all of them at the same step.
         steps_between_looks: See above.
     """
 
     def __init__(
-        self, step: int, *, batch_of: Callable[[int], str] | None = None, steps_between_looks: int = 1
+        self,
+        step: int,
+        *,
+        batch_of: Callable[[int], str] | None = None,
+        mean: Callable[[torch.Tensor], torch.Tensor] = own,
+        steps_between_looks: int = 1,
     ) -> None:
         self.step = step
         self._batch_of = batch_of
+        self._mean = mean
         self.steps_between_looks = steps_between_looks
         self._micro: list[torch.Tensor] = []
         self._unread: list[tuple[torch.Tensor, float, int]] = []
@@ -42,8 +55,13 @@ class Curve:
     def add_loss(self, loss: torch.Tensor) -> None:
         """Takes the loss of a micro-batch. Raises Diverged if it is known not to be finite."""
         self._micro.append(loss)
-        if self.steps_between_looks == 1 and not math.isfinite(loss):
+        if self.steps_between_looks == 1 and self._mean is own and not math.isfinite(loss):
             self.end_step(math.nan)
+
+    @property
+    def num_micro_batches(self) -> int:
+        """How many losses of the current step there are."""
+        return len(self._micro)
 
     def end_step(self, learning_rate: float) -> None:
         """The micro-batches so far make an optimizer step at this rate. Raises Diverged if a loss was not finite."""
@@ -58,7 +76,7 @@ class Curve:
         """Fetches all losses from the device. Raises Diverged with the first step whose loss was not finite."""
         if not self._unread:
             return
-        losses = torch.stack([loss for loss, _, _ in self._unread]).tolist()
+        losses = self._mean(torch.stack([loss for loss, _, _ in self._unread])).tolist()
         first = self.step - len(self._unread) + 1
         unread, self._unread = self._unread, []
         for step, (loss, (_, learning_rate, timestamp_ms)) in enumerate(zip(losses, unread, strict=True), start=first):

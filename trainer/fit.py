@@ -4,6 +4,7 @@ import gc
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -12,14 +13,17 @@ from lightning.pytorch import Trainer
 from trainer import resume
 from trainer.batching import collator
 from trainer.config import TrainConfig
-from trainer.curve import Curve, Diverged
+from trainer.curve import Curve, Diverged, own
+from trainer.devices.followers import followers, on_gpu
+from trainer.devices.group import Group, Others, joined
 from trainer.document import ConfigError, Problem
-from trainer.job import prepare
+from trainer.job import Job, prepare
 from trainer.loaders import Loaders
 from trainer.module import Module
 from trainer.process import interruptible, quiet, threads
 from trainer.report import Ending, FitResult, Reporter, keep_going
 from trainer.reporting import Outside, Reporting
+from trainer.scoring import Scoring
 from trainer.tasks import TASKS
 
 
@@ -36,7 +40,8 @@ def fit(
 
     On a CPU the same config gives the same losses to the last bit, also when the fit was interrupted and resumed. The test
     split is never read. Can be called from any thread, and again and again in one process, but one at a time: the random
-    generators that models draw from are the process's.
+    generators that models draw from are the process's. With several devices, this process trains on the first, and starts
+    one for each of the others that ends with the fit.
 
     Args:
         config: Everything that decides how the model is trained.
@@ -54,6 +59,7 @@ def fit(
     Raises:
         ConfigError: The config cannot be trained by: its data, model, machine or number of validations.
         CheckpointError: `resume_from` is damaged.
+        DeviceError: The process of another device could not go on.
     """
     outside = Outside(
         checkpoint_dir=checkpoint_dir, resume_dir=resume_dir, resume_interval_s=resume_interval_s, report=report
@@ -69,7 +75,8 @@ def _fit_in_memory(config: TrainConfig, outside: Outside, resume_from: Path | No
     """Fits with ever smaller micro-batches, of the same optimizer steps, until they fit into memory."""
     notes: list[str] = []
     while True:
-        result, state = _fit(config, outside, resume_from)
+        with followers(config, resume_from) as (group, others):
+            result, state = fit_in(group, others, config, outside, resume_from)
         smaller = halved(config)
         if result.ending != Ending.OUT_OF_MEMORY or smaller is None:
             return replace(result, reason="; ".join([*notes, *filter(None, [result.reason])]))
@@ -90,8 +97,17 @@ def halved(config: TrainConfig) -> TrainConfig | None:
     return config.model_copy(update=changes | {"eval_batch_size": max(1, config.eval_batch_size // 2)})
 
 
-def _fit(config: TrainConfig, outside: Outside, resume_from: Path | None) -> tuple[FitResult, Path | None]:
-    """Fits once. Returns how it ended, and the newest state to resume from."""
+def fit_in(
+    group: Group, others: Others, config: TrainConfig, outside: Outside, resume_from: Path | None
+) -> tuple[FitResult, Path | None]:
+    """Fits once, as one of a group. All of it get the same config and state; the first has to do with the outside.
+
+    Returns:
+        How it ended, and the newest state to resume from.
+
+    Raises:
+        Abandoned: The first one raised something. What else is raised is the same as from `fit`.
+    """
     resumed = resume.read(resume_from, config) if resume_from else None
     job = prepare(config)
     done = 0
@@ -100,23 +116,30 @@ def _fit(config: TrainConfig, outside: Outside, resume_from: Path | None) -> tup
         resumed.restore_model(job.model)
         done, first_step = resumed.progress.validation, resumed.progress.step
     ahead = job.stretches[done:]
-    curve = Curve(first_step, batch_of=job.describe_step)
-    module = Module(job.model, job.setup, job.scoring(), curve, num_steps=job.num_steps)
-    reporting = Reporting(job.setup, outside=outside, resumed=resumed, stretches=ahead, lengths=job.train.lengths)
+    curve = Curve(first_step, batch_of=job.describe_step, mean=group.mean if group.size > 1 else own)
+    sizes = [len(step) for stretch in job.stretches for step in stretch]
+    module = Module(job.model, job.setup, _scoring(job, group), curve, step_sizes=sizes, group=group)
+    reporting = Reporting(
+        job.setup, outside=outside, resumed=resumed, stretches=ahead, lengths=job.train.lengths, group=group
+    )
     if reporting.out_of_patience:
         ahead = []
-    trainer = _trainer(config, reporting, epochs=len(ahead))
-    on_gpu = trainer.strategy.root_device.type == "cuda"
+    trainer = _trainer(config, group, reporting, epochs=len(ahead))
+    cuda = trainer.strategy.root_device.type == "cuda"
     loaders = Loaders(
         train=job.train,
         validation=job.validation,
         stretches=ahead,
         eval_batches=job.eval_batches,
-        collator=collator(job.model, job.setup.tokenizer, TASKS[config.task].targets, on_gpu=on_gpu),
+        collator=collator(job.model, job.setup.tokenizer, TASKS[config.task].targets, on_gpu=cuda),
         config=config,
-        pin=on_gpu,
+        group=group,
+        pin=cuda,
     )
-    ending, reason = _train(trainer, module, loaders) if ahead else (Ending.COMPLETED, "")
+    ending, reason = Ending.COMPLETED, ""
+    if ahead:
+        with joined(group, others, on_gpu=cuda):
+            ending, reason = _train(trainer, module, loaders, others)
     if reporting.stopped:
         ending, reason = Ending.STOPPED, f"stopped after validation {reporting.progress.validation}"
     elif ending == Ending.COMPLETED and reporting.out_of_patience:
@@ -125,11 +148,17 @@ def _fit(config: TrainConfig, outside: Outside, resume_from: Path | None) -> tup
     return reporting.result(ending, reason, module), Path(newest) if newest else None
 
 
-def _trainer(config: TrainConfig, reporting: Reporting, *, epochs: int) -> Trainer:
+def _scoring(job: Job, group: Group) -> Scoring:
+    task, order = TASKS[job.setup.config.task], np.concatenate(job.eval_batches)
+    return Scoring(task, job.validation, order, job.setup, group=group, num_batches=len(job.eval_batches))
+
+
+def _trainer(config: TrainConfig, group: Group, reporting: Reporting, *, epochs: int) -> Trainer:
+    shared_gpus = group.size > 1 and on_gpu(config)
     try:
         return Trainer(
-            accelerator=config.accelerator,
-            devices=config.devices,
+            accelerator=config.accelerator if group.size == 1 else "gpu" if shared_gpus else "cpu",
+            devices=[group.local_rank] if shared_gpus else 1,
             precision=config.precision,
             max_epochs=epochs,
             accumulate_grad_batches=config.accumulate,
@@ -148,18 +177,19 @@ def _trainer(config: TrainConfig, reporting: Reporting, *, epochs: int) -> Train
         raise ConfigError([Problem(key="accelerator", message=str(error))]) from None
 
 
-def _train(trainer: Trainer, module: Module, loaders: Loaders) -> tuple[Ending, str]:
+def _train(trainer: Trainer, module: Module, loaders: Loaders, others: Others) -> tuple[Ending, str]:
     try:
         trainer.fit(module, datamodule=loaders)
-    except Diverged as error:
-        return Ending.DIVERGED, str(error)
-    except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
+    except (Diverged, RuntimeError, MemoryError) as error:
+        cause = error if _is_out_of_memory(error) else others.cause_of(error)
+        if isinstance(cause, Diverged):
+            return Ending.DIVERGED, str(cause)
+        if _is_out_of_memory(cause):
+            first_line = next(iter(str(cause).splitlines()), type(cause).__name__)
+            return Ending.OUT_OF_MEMORY, f"optimizer step {module.curve.step + 1}: {first_line}"
+        if cause is error:
             raise
-        return (
-            Ending.OUT_OF_MEMORY,
-            f"optimizer step {module.curve.step + 1}: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
-        )
+        raise cause from error
     except SystemExit as error:
         if isinstance(error.__context__, KeyboardInterrupt):  # Lightning would exit the process
             raise KeyboardInterrupt from None

@@ -6,11 +6,12 @@ from torch.utils.data import DataLoader
 
 from trainer.batching import Batches, Collator, micro_batches
 from trainer.config import TrainConfig
+from trainer.devices.group import Group
 from trainer.encoded import Encoded, Feature
 
 
 class Loaders(LightningDataModule):
-    """The train batches of each stretch, and the validation batches.
+    """One process's share of the train batches of each stretch, and of the validation batches.
 
     Args:
         train: Rows to train on.
@@ -19,6 +20,7 @@ class Loaders(LightningDataModule):
         eval_batches: Rows of each batch of `validation`.
         collator: Makes tensors of them.
         config: Sizes and worker counts.
+        group: The processes that train together.
         pin: Whether batches go through pinned memory on their way to a GPU.
     """
 
@@ -31,6 +33,7 @@ class Loaders(LightningDataModule):
         eval_batches: Batches,
         collator: Collator,
         config: TrainConfig,
+        group: Group,
         pin: bool,
     ) -> None:
         super().__init__()
@@ -40,18 +43,26 @@ class Loaders(LightningDataModule):
         self._collator = collator
         self._accumulate = config.accumulate
         self._num_workers = config.num_workers
-        self._eval_batches = eval_batches
+        self._eval_batches = group.share(eval_batches)
+        self._group = group
         self._pin = pin
 
     def train_dataloader(self) -> DataLoader[Feature]:
         """The stretch that is next."""
         assert self.trainer is not None
         steps = self.stretches[self.trainer.current_epoch]
-        batches = [batch for step in steps for batch in micro_batches(step, accumulate=self._accumulate)]
-        return self._loader(self._train, batches)
+        place = self._group
+        return self._loader(
+            self._train,
+            [
+                batch
+                for step in steps
+                for batch in micro_batches(step, accumulate=self._accumulate, device=place.rank, devices=place.size)
+            ],
+        )
 
     def val_dataloader(self) -> DataLoader[Feature]:
-        """All validation rows."""
+        """The validation rows."""
         return self._loader(self._validation, self._eval_batches)
 
     def _loader(self, rows: Encoded, batches: Batches) -> DataLoader[Feature]:

@@ -1,5 +1,7 @@
 """The model as Lightning trains it."""
 
+from collections.abc import Sequence
+
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -7,6 +9,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
 from trainer.curve import STEPS_BETWEEN_LOOKS, Curve
+from trainer.devices.gradients import Objective, SharedObjective
+from trainer.devices.group import Group
 from trainer.optimizers import OPTIMIZERS, parameter_groups
 from trainer.report import Scalar
 from trainer.schedules import SCHEDULES
@@ -23,10 +27,20 @@ class Module(LightningModule):
         setup: Of the run.
         scoring: Of the validation rows.
         curve: Gets what is measured; knows how many steps were done before.
-        num_steps: Optimizer steps of the whole horizon, over which the schedule is laid out.
+        step_sizes: Rows of each optimizer step of the whole horizon, over which the schedule is laid out.
+        group: The processes that train together.
     """
 
-    def __init__(self, model: PreTrainedModel, setup: Setup, scoring: Scoring, curve: Curve, *, num_steps: int) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        setup: Setup,
+        scoring: Scoring,
+        curve: Curve,
+        *,
+        step_sizes: Sequence[int],
+        group: Group,
+    ) -> None:
         super().__init__()
         self.model = model.train()
         self.config = setup.config
@@ -34,8 +48,11 @@ class Module(LightningModule):
         self.val_metrics: dict[str, float] = {}
         self._setup = setup
         self._task = TASKS[setup.config.task]
-        self._num_steps = num_steps
+        self._step_sizes = step_sizes
+        self._num_steps = len(step_sizes)
+        self._num_parts = setup.config.accumulate * group.size
         self._scoring = scoring
+        self._objective = SharedObjective(Objective(model, self._task, setup.config.label_smoothing), group)
 
     def on_fit_start(self) -> None:
         """The device is known now."""
@@ -44,10 +61,19 @@ class Module(LightningModule):
 
     def training_step(self, batch: Batch) -> torch.Tensor:
         """Returns the mean loss of a micro-batch. Raises Diverged if it is not finite."""
+        share = self._share(len(batch["input_ids"]))
         batch = self._task.corrupt(batch, self._setup)
-        loss = self._task.loss(self.model(**batch), batch, self.config.label_smoothing)
+        last = self.curve.num_micro_batches + 1 == self.config.accumulate
+        loss = self._objective.loss(batch, last=last)
+        if share != 1:
+            loss = loss * share
         self.curve.add_loss(loss.detach())
         return loss
+
+    def _share(self, num_rows: int) -> float:
+        """What a part of a step weighs, so that each row of the step weighs the same; 1 where all parts are alike."""
+        step_size = max(self._step_sizes[self.curve.step], self._num_parts)  # a smaller step repeats rows
+        return num_rows * self._num_parts / step_size
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Notes the step and its learning rate."""

@@ -17,9 +17,10 @@ from trainer.adapters import with_adapters_merged
 from trainer.batching import Batches
 from trainer.checkpoint import write_checkpoint
 from trainer.curve import Diverged
+from trainer.devices.group import Group
 from trainer.document import ConfigError, Problem, nearest
 from trainer.module import Module
-from trainer.report import Ending, FitResult, Report, Reporter, Scalar, Verdict
+from trainer.report import Ending, FitResult, Report, Reporter, Scalar, Verdict, keep_going
 from trainer.seeds import seed_all
 from trainer.tasks.task import Setup
 
@@ -37,9 +38,9 @@ class Outside:
     """
 
     checkpoint_dir: Path
-    resume_dir: Path | None
-    resume_interval_s: float
-    report: Reporter
+    resume_dir: Path | None = None
+    resume_interval_s: float = 60.0
+    report: Reporter = keep_going
     heard: int = 0
 
     def tell(self, report: Report) -> Verdict:
@@ -53,12 +54,15 @@ class Outside:
 class Reporting(Callback):
     """Steers a fit at its validations and keeps its books. A stretch between two validations is Lightning's epoch.
 
+    Of the processes that train together, each has one; what follows from a validation is for the first of them to do.
+
     Args:
         setup: Of the run; its tokenizer goes into each checkpoint.
         outside: Where to write and whom to tell.
         resumed: The state that this fit goes on from, if any.
         stretches: The rows of each step of each stretch of this fit.
         lengths: Tokens of each row.
+        group: The processes that train together.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class Reporting(Callback):
         resumed: resume.Resumed | None,
         stretches: list[Batches],
         lengths: np.ndarray,
+        group: Group,
     ) -> None:
         self.progress = resumed.progress if resumed else resume.Progress()
         self.stopped = False
@@ -78,6 +83,8 @@ class Reporting(Callback):
         self._resumed = resumed
         self._stretches = stretches
         self._lengths = lengths
+        self._group = group
+        self._peak_memory_mb = 0.0
         self._superseded: list[str] = []
         self._effective: dict[str, Scalar] = {}
         self._started = 0.0
@@ -95,7 +102,7 @@ class Reporting(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Each stretch has a seed of its own, so that nothing that happened before can change its dropout."""
         del trainer, pl_module
-        seed_all(self._config.seed, self.progress.validation + 1)
+        seed_all(self._config.seed, self.progress.validation + 1, self._group.rank)
         self._started = time.perf_counter()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -112,16 +119,21 @@ class Reporting(Callback):
         assert isinstance(pl_module, Module)
         self.progress.validation += 1
         self.progress.step = pl_module.curve.step
-        self._note(pl_module)
-        self._keep_if_best(pl_module)
-        self._save_if_due(trainer, pl_module)
-        if self.out_of_patience:
+        self._peak_memory_mb = self._group.highest(peak_memory_mb())
+        if self._group.told(lambda: self._conclude(trainer, pl_module)):
             trainer.should_stop = True
-        if self._report(pl_module) == Verdict.STOP:
+
+    def _conclude(self, trainer: Trainer, module: Module) -> bool:
+        """Does what follows from a validation. Returns whether the fit ends here."""
+        self._note(module)
+        self._keep_if_best(module)
+        self._save_if_due(trainer, module)
+        if self._report(module) == Verdict.STOP:
             # Nothing is removed: who is told to stop may be an attempt that another one has taken over from.
-            self.stopped = trainer.should_stop = True
+            self.stopped = True
         else:
             self._remove_superseded()
+        return self.stopped or self.out_of_patience
 
     @property
     def out_of_patience(self) -> bool:
@@ -203,7 +215,7 @@ class Reporting(Callback):
             "train_seconds": seconds,
             "samples_per_second": self.progress.num_rows / seconds if seconds else 0.0,
             "tokens_per_second": self.progress.num_tokens / seconds if seconds else 0.0,
-            "peak_memory_mb": peak_memory_mb(),
+            "peak_memory_mb": max(self._peak_memory_mb, peak_memory_mb()),
         }
 
 

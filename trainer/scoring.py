@@ -1,11 +1,13 @@
 """Asks a model about a split, and scores what it says."""
 
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from trainer.devices.group import ALONE, Group
 from trainer.encoded import Encoded
 from trainer.tasks import Task
 from trainer.tasks.task import Columns, Setup
@@ -21,19 +23,33 @@ class Scoring:
         features: The split.
         order: The features in the order in which the batches bring them.
         setup: Of the run.
+        group: The processes that share the batches out. All ask; the first one scores.
+        num_batches: How many batches they share.
     """
 
-    def __init__(self, task: Task, features: Encoded, order: np.ndarray, setup: Setup) -> None:
+    def __init__(
+        self,
+        task: Task,
+        features: Encoded,
+        order: np.ndarray,
+        setup: Setup,
+        *,
+        group: Group = ALONE,
+        num_batches: int = 0,
+    ) -> None:
         self._task = task
         self._features = features
         self._order = order
         self._setup = setup
+        self._group = group
+        self._num_batches = num_batches
         self._rows: Columns | None = None
         self._forget()
 
     def ask(self, model: PreTrainedModel, batch: Batch) -> None:
         """Asks about a batch. Nothing is read from the device yet, so that it need not be waited for."""
-        draw = torch.Generator(batch["input_ids"].device).manual_seed(len(self._losses))
+        number = self._group.rank + self._group.size * len(self._losses)
+        draw = torch.Generator(batch["input_ids"].device).manual_seed(number)
         batch = self._task.corrupt(batch, self._setup, draw)
         output: Any = model(**batch)
         if output.get("loss") is not None:
@@ -45,22 +61,38 @@ class Scoring:
 
     def answers(self) -> Columns:
         """What the model said about each row, in their order; then forgets it."""
-        said: list[Any] = [None] * len(self._order)
-        numbers = iter(self._order)
-        for batch, masks in self._said:
-            for value, mask in zip(batch.cpu().numpy(), masks.cpu().numpy(), strict=True):
-                said[next(numbers)] = value[..., mask] if self._task.by_token else value
-        self._forget()
-        return self._task.answers(said, self._features, self._setup)
+        return self._answers(self._heard())
 
     def metrics(self, prefix: str) -> dict[str, float]:
-        """The task's metrics and the mean loss, by names that begin with `prefix`; then forgets what was said."""
-        losses = torch.stack(self._losses).cpu().double()
-        weights = torch.tensor([int(weight) for weight in self._weights], dtype=torch.float64)
+        """The task's metrics and the mean loss, by names that begin with `prefix`; then forgets what was said.
+
+        Empty in a process that is not the first of its group.
+        """
+        heard = self._heard()
+        if not self._group.leads:
+            return {}
+        losses = torch.tensor([loss for _, loss, _ in heard], dtype=torch.float64)
+        weights = torch.tensor([weight for _, _, weight in heard], dtype=torch.float64)
         loss = float((losses * weights).sum() / weights.sum())
         self._rows = self._rows or self._features.rows
-        found = self._task.metrics(self.answers(), self._rows, loss) | {"loss": loss}
+        found = self._task.metrics(self._answers(heard), self._rows, loss) | {"loss": loss}
         return {f"{prefix}_{name}": value for name, value in found.items()}
+
+    def _answers(self, heard: list[Any]) -> Columns:
+        said: list[Any] = [None] * len(self._order)
+        numbers = iter(self._order)
+        for about, _, _ in heard:
+            for value, mask in zip(*about, strict=True) if about else ():
+                said[next(numbers)] = value[..., mask] if self._task.by_token else value
+        return self._task.answers(said, self._features, self._setup)
+
+    def _heard(self) -> list[Any]:
+        """What was said about each batch with its mask, its loss, and how much that weighs."""
+        said = [(values.cpu().numpy(), mask.cpu().numpy()) for values, mask in self._said]
+        losses = torch.stack(self._losses).tolist() if self._losses else []
+        heard = list(zip_longest(said, losses, map(int, self._weights)))
+        self._forget()
+        return self._group.gather(heard, self._num_batches)
 
     def _forget(self) -> None:
         self._said: list[tuple[torch.Tensor, torch.Tensor]] = []

@@ -1,6 +1,8 @@
 """Seeds for what a model draws at random."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -9,14 +11,28 @@ NEW_HEAD = 0
 """Purpose of the draws that fill a head without weights. The stretch before validation K has purpose K."""
 
 
-def seed_all(seed: int, purpose: int) -> None:
+def seed_all(seed: int, purpose: int, rank: int = 0) -> None:
     """Seeds every global generator that a model may draw from.
 
     Args:
         seed: The config's.
         purpose: What will be drawn; each has numbers of its own.
+        rank: Of this process, among those that train together; each has numbers of its own, too.
     """
-    words = [int(word) for word in np.random.SeedSequence([seed, purpose]).generate_state(3)]
+    words = [int(word) for word in np.random.SeedSequence([seed, purpose, rank]).generate_state(3)]
     torch.manual_seed(words[0])
     np.random.seed(words[1])  # noqa: NPY002  models draw from the global one
     random.seed(words[2])
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Puts every global generator back to where it was."""
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    try:
+        with torch.random.fork_rng(devices):
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002

@@ -1,4 +1,5 @@
 import json
+import logging
 import math
 import shutil
 from collections.abc import Callable
@@ -125,10 +126,11 @@ def test_text_is_tokenized_in_pieces_of_a_size(setup_of: SetupOf, monkeypatch: p
 
 
 def test_a_text_longer_than_the_model_is_no_cause_for_a_remark(
-    setup_of: SetupOf, capfd: pytest.CaptureFixture[str]
+    setup_of: SetupOf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
     assert len(blocks(CLM, ["the film was\n" * 100], setup_of("gpt2", max_length_tokens=32))) > 5
-    assert capfd.readouterr().err == ""
+    assert caplog.messages == []
 
 
 def test_a_masked_model_gets_no_block_without_words(setup_of: SetupOf) -> None:

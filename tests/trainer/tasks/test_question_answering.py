@@ -414,12 +414,14 @@ def test_pretrained_weights_learn_real_questions_by_heart(
     config = make_config(
         task="squad_v2",
         model=str(real_model),
-        data=dict.fromkeys(("train", "validation"), str(file)),
+        data=dict.fromkeys(("train", "validation", "test"), str(file)),
         max_length_tokens=96,
         stride_tokens=32,
         epochs=18,
         batch_size=4,
-        learning_rate=6e-4,
+        learning_rate=2e-4,
+        dropout=0.0,
+        attention_dropout=0.0,
         validations=1,
     )
     metrics = fit(config, checkpoint_dir=tmp_path / "checkpoints").metrics

@@ -104,10 +104,9 @@ def test_beams_are_those_of_transformers(folders: dict[str, Path], family: str) 
 
 OWN: dict[str, dict[str, Any]] = {
     "long": {"min_length": 56, "max_length": 142, "num_beams": 4, "length_penalty": 2.0, "early_stopping": True},
-    "at_random": {"do_sample": True, "temperature": 0.7, "top_k": 5, "top_p": 0.5},
+    "at_random": {"do_sample": True, "temperature": 50.0, "top_k": 0},
     "several": {"num_beams": 2, "num_return_sequences": 2, "return_dict_in_generate": True},
     "in_new_tokens": {"min_new_tokens": 30, "max_new_tokens": 200},
-    "no_cache": {"use_cache": False},
 }
 
 
@@ -134,6 +133,27 @@ def test_no_setting_of_a_checkpoint_makes_a_text_random_or_too_long(
         assert [len(ids) for ids in first] == [17] * 3
     assert caplog.messages == []
     assert model.generation_config.to_dict() == before
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_source_is_read_once_and_so_is_each_token_written(folders: dict[str, Path], family: str) -> None:
+    setup = setup_in(folders[family], num_beams=2)
+    model = loaded(setup)
+    model.generation_config.use_cache = False
+    read: dict[str, list[int]] = {"encoder": [], "decoder": []}
+
+    def note(module: torch.nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        read["decoder" if module is decoder else "encoder"].append(named["input_ids"].shape[1])
+
+    encoder, decoder = model.get_encoder(), model.get_decoder()  # type: ignore[no-untyped-call]
+    encoder.register_forward_pre_hook(note, with_kwargs=True)
+    decoder.register_forward_pre_hook(note, with_kwargs=True)
+    batch = batch_of(model, setup, ASKED)
+    written = said(model, batch, setup)
+    assert read["encoder"] == [batch["input_ids"].shape[1]]
+    assert read["decoder"][0] == batch["labels"].shape[1]
+    assert set(read["decoder"][1:]) == {1}
+    assert len(read["decoder"][1:]) >= max(map(len, written)) - 1
 
 
 def test_other_settings_of_a_checkpoint_count(folders: dict[str, Path]) -> None:

@@ -1,4 +1,5 @@
 import json
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -162,9 +163,12 @@ def test_rows_without_tags_are_answered_with_tags_and_entities(setup_of: SetupOf
     json.dumps(answers)
 
 
-def test_a_long_word_is_read_without_a_remark(setup_of: SetupOf, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_long_word_is_read_without_a_remark(
+    setup_of: SetupOf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
     NER.encode({"words": [["x" * 500]]}, setup_of("roberta"))
-    assert capfd.readouterr().err == ""
+    assert caplog.messages == []
 
 
 # Metrics

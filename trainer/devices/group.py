@@ -1,0 +1,186 @@
+"""The processes that train one model together, one on each device. Light to import: no torch."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LOOPBACK = "127.0.0.1"
+TIMEOUT = timedelta(hours=6)
+"""How long the others wait for one that works alone, as the first does when it writes a checkpoint or reports."""
+
+T = TypeVar("T")
+
+
+class Abandoned(Exception):  # noqa: N818  nothing went wrong here
+    """The first process has ended the fit, and tells its own caller why."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The place of a process among those that train one model together. By default it is alone.
+
+    Every method is called by all of them, in the same order.
+
+    Attributes:
+        rank: Its number, from 0. The first one writes, reports and decides.
+        size: How many there are.
+        local_rank: The number of its GPU on its machine.
+        address: Where the first one listens.
+        port: On which port.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    address: str = LOOPBACK
+    port: int = 0
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the first one."""
+        return self.rank == 0
+
+    def share(self, batches: list[T]) -> list[T]:
+        """The batches that this one takes. If there is none for it, it takes one that another has: nobody is left out."""
+        return batches[self.rank :: self.size] or batches[:1]
+
+    def gather(self, mine: list[T], number: int) -> list[T]:
+        """Puts together what was made of shared batches, in the order of the batches.
+
+        Args:
+            mine: What this one made of each of its share. Plain data: it is sent to the first one.
+            number: How many batches were shared out.
+
+        Returns:
+            What was made of each batch; nothing if this is not the first one.
+        """
+        if self.size == 1:
+            return mine
+        from torch.distributed import gather_object
+
+        everyone: list[Any] | None = [None] * self.size if self.leads else None
+        gather_object(mine, everyone)
+        return [made for turn in zip_longest(*everyone or ()) for made in turn][:number]
+
+    def mean(self, values: "Tensor") -> "Tensor":
+        """The mean over all processes, the same to the last bit in each."""
+        if self.size > 1:
+            from torch.distributed import all_reduce
+
+            all_reduce(values)
+            values /= self.size
+        return values
+
+    def highest(self, value: float) -> float:
+        """The highest value that any process has."""
+        if self.size == 1:
+            return value
+        import torch
+        from torch.distributed import ReduceOp, all_reduce
+
+        values = torch.tensor([value], dtype=torch.float64)
+        all_reduce(values, ReduceOp.MAX)
+        return float(values)
+
+    def told(self, find: Callable[[], T]) -> T:
+        """What the first one finds. Raises what `find` raises there, and Abandoned in all others."""
+        if self.size == 1:
+            return find()
+        from torch.distributed import broadcast_object_list
+
+        found: list[Any] = []
+        try:
+            if self.leads:
+                found = [find()]
+        finally:
+            message = [found]
+            broadcast_object_list(message)
+        if not message[0]:
+            raise Abandoned
+        result: T = message[0][0]
+        return result
+
+
+ALONE = Group()
+
+
+class Others:
+    """The other processes of a group, as one of them sees them. Of these, each was started by somebody else."""
+
+    def meet(self) -> int | None:
+        """Returns once all are about to connect: the socket that this process listens on, if it is open already."""
+        return None
+
+    def cause_of(self, error: Exception) -> Exception:
+        """What made this process fail: the failure of another one, if that is known, or its own error."""
+        return error
+
+
+@contextmanager
+def joined(group: Group, others: Others, *, on_gpu: bool) -> Iterator[None]:
+    """Connects the processes of a group, as long as they train.
+
+    Args:
+        group: This one's place.
+        others: The others.
+        on_gpu: Whether they train on GPUs.
+    """
+    if group.size == 1:
+        yield
+        return
+    from torch import distributed
+
+    store = distributed.TCPStore(  # type: ignore[attr-defined]  public, though not declared so
+        group.address,
+        group.port,
+        group.size,
+        is_master=group.leads,
+        wait_for_workers=False,
+        master_listen_fd=others.meet(),
+    )
+    with _environment(_settings(group)):
+        # What is on the host goes by gloo, which also notices at once when a process is gone.
+        backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
+        distributed.init_process_group(backend, store=store, rank=group.rank, world_size=group.size, timeout=TIMEOUT)
+        try:
+            yield
+        finally:
+            distributed.destroy_process_group()
+
+
+def let_go() -> None:
+    """Frees this process from a GPU that waits for one that is gone. Called from another thread."""
+    from torch import distributed
+
+    if distributed.group.WORLD and "nccl" in distributed.get_backend_config():
+        distributed.group.WORLD.abort()
+
+
+def _settings(group: Group) -> dict[str, str]:
+    settings = {"TORCH_NCCL_ASYNC_ERROR_HANDLING": "0"}  # `let_go` does it; NCCL's own would kill the caller's process
+    if group.address == LOOPBACK:
+        name = next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
+        settings |= {"GLOO_SOCKET_IFNAME": name, "NCCL_SOCKET_IFNAME": name}
+    return settings
+
+
+@contextmanager
+def _environment(settings: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

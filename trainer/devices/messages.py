@@ -1,0 +1,41 @@
+"""What the first process of a fit and those that it starts say to each other: a line of JSON each."""
+
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from trainer.config import TrainConfig
+from trainer.devices.group import Group
+
+GO = "go\n"
+"""Said to all once all are ready."""
+END = "end\n"
+"""Said to all when they are to leave. A pipe whose other side is gone means the same."""
+
+
+class Order(BaseModel):
+    """What a process is started for.
+
+    Attributes:
+        config: Of the fit.
+        resume_from: The state that the fit goes on from.
+        group: The place of the process.
+    """
+
+    config: TrainConfig
+    resume_from: Path | None
+    group: Group
+
+
+class Word(BaseModel):
+    """What a process has to say: that it is ready, or that it failed.
+
+    Attributes:
+        failure: Why it cannot go on, in one line; empty if it is ready.
+        out_of_memory: Whether that was too little memory.
+        traceback: Where it failed.
+    """
+
+    failure: str = ""
+    out_of_memory: bool = False
+    traceback: str = ""
