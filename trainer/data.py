@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from trainer.cache import fingerprint, once
 from trainer.document import ConfigError, Problem
-from trainer.models import load_tokenizer, model_problems, tokenizer_fingerprint
+from trainer.models import load_tokenizer, model_folder, model_problems, tokenizer_fingerprint
 from trainer.sources.open import open_source
 from trainer.sources.source import Source, read_rows
 from trainer.splits import SPLITS, Split, choose, part_of
 from trainer.tasks import TASKS, Task
 from trainer.tasks.task import Labels, Setup
-
 from trainer.wandb_log import wandb_problems
 
 if TYPE_CHECKING:
@@ -32,15 +31,27 @@ def check(config: "TrainConfig") -> list[Problem]:
     task = TASKS[config.task]
     if task.instead:
         return [nothing_to_train(task)]
-    found: dict[Problem, None] = {}  # a missing folder is one problem, however many files it should hold
     try:
-        source = open_source(config)
-        labels = labels_of(config, source)
-        for part in source.parts:
-            found |= dict.fromkeys(_part_problems(source, part, task, labels, config))
+        found = _data_problems(config, task)
     except ConfigError as error:
-        found |= dict.fromkeys(error.problems)
-    return [*found, *model_problems(config, task.kind, weights=task.needs_weights), *wandb_problems(config)]
+        found = error.problems
+    found += model_problems(config, task.kind, weights=task.needs_weights) + wandb_problems(config)
+    if not found and not task.keeps:
+        found = _too_few_features(config, task)
+    return list(dict.fromkeys(found))  # a missing folder is one problem, however many files it should hold
+
+
+def _data_problems(config: "TrainConfig", task: Task) -> list[Problem]:
+    source = open_source(config)
+    found: list[Problem] = []
+    labels: Labels = ()
+    try:
+        labels = labels_of(config, source)
+    except ConfigError as error:
+        found += error.problems
+    for part in source.parts:
+        found += _part_problems(source, part, task, labels, config)
+    return found
 
 
 def nothing_to_train(task: Task) -> Problem:
@@ -55,9 +66,11 @@ def labels_of(config: "TrainConfig", source: Source | None = None) -> Labels:
         ConfigError: They are to be found in the train rows, and those cannot be read.
     """
     task = TASKS[config.task]
+    if not task.has_classes or task.labels != ():
+        return task.labels
     source = source or open_source(config)
-    if task.labels != () or source.labels:
-        return task.labels or source.labels or None
+    if source.labels:
+        return source.labels
 
     def find(folder: Path) -> None:
         found = task.found_labels(read_rows(source, "train", task))
@@ -114,7 +127,7 @@ def _part_problems(source: Source, part: str, task: Task, labels: Labels, config
     except ConfigError as error:
         return error.problems
     if not task.keeps:
-        return []  # only tokens tell how many features there will be
+        return []  # see `_too_few_features`
     size = len(rows[task.keeps[0]])
     cut = [split for split in SPLITS if part_of(split, source.parts, config) == part]
     empty = [problem for split in cut for problem in _empty(split, size, source.parts, config)]
@@ -130,6 +143,18 @@ def _too_few_steps(num_rows: int, config: "TrainConfig") -> list[Problem]:
         return []
     message = f"{config.validations} validations do not fit into {num_steps} optimizer steps on {num_rows} rows"
     return [Problem(key="validations", message=message)]
+
+
+def _too_few_features(config: "TrainConfig", task: Task) -> list[Problem]:
+    """Of tasks whose texts become rows only when they are tokenized, which is cached. A hub model is not fetched for it."""
+    if not (config.model.startswith("builtin:") or Path(config.model).is_absolute()):
+        return []
+    try:
+        folder = model_folder(config, task.kind, weights=task.needs_weights)
+        load(config, "validation", folder)
+        return _too_few_steps(len(load(config, "train", folder)), config)
+    except ConfigError as error:
+        return error.problems
 
 
 def _empty(split: Split, num_rows: int, parts: tuple[str, ...], config: "TrainConfig") -> list[Problem]:

@@ -188,3 +188,21 @@ def test_what_is_wrong_with_files_of_ones_own(make_config: MakeConfig, tmp_path:
         str(column)
         == f"{files['train']}: has no column 'reviw'; columns found: review, verdict; did you mean 'review'?"
     )
+
+
+def test_blocks_of_text_are_counted_before_training(make_config: MakeConfig, tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("the film was fine and the plot was very warm\n" * 40)
+    config = make_config(task="mlm", data=str(tmp_path), max_length_tokens=16, epochs=1, validations=50)
+    (problem,) = check(config)
+    assert problem.key == "validations"
+    assert problem.message.startswith("50 validations do not fit into ")
+    assert check(config.model_copy(update={"validations": 1})) == []
+
+
+def test_broken_rows_of_all_files_are_named_together(make_config: MakeConfig, tmp_path: Path) -> None:
+    files = write_reviews(tmp_path)
+    Path(files["train"]).write_text('review,verdict\n"fine,good\ndull,bad\n')
+    Path(files["validation"]).write_text("review\tverdict\nfine\n")
+    Path(files["test"]).write_text('{"review": "fine", "verdict": "good"}\n{"review": }\n')
+    problems = check(make_config(task="classification", data=files, columns=COLUMNS, validations=1))
+    assert [Path(problem.where).name for problem in problems] == ["train.csv:2", "validation.tsv:2", "test.jsonl:2"]

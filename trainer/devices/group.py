@@ -138,7 +138,7 @@ def joined(group: Group, others: Others, *, on_gpu: bool) -> Iterator[None]:
         return
     from torch import distributed
 
-    store = distributed.TCPStore(  # type: ignore[attr-defined]  public, though not declared so
+    store = distributed.TCPStore(  # type: ignore[attr-defined]  # public, though not declared so
         group.address,
         group.port,
         group.size,

@@ -51,7 +51,7 @@ class QuestionAnswering(Task):
         del labels
         row = dict(values)
         for role in ("question", "context"):
-            if row[role] is None or row[role] == "" or str(row[role]).isspace():
+            if row[role] is None or not str(row[role]).strip():
                 raise ValueError(f"{role} is empty")
             if not isinstance(row[role], str):
                 raise ValueError(f"{role} is not text: {row[role]!r}")  # noqa: TRY004  rows are refused by ValueError

@@ -37,6 +37,7 @@ class SequenceClassification(Task):
         "label": Column(("label", "score"), target=True),
     }
     formats: ClassVar = TABLES
+    has_classes: ClassVar = True
     keeps: ClassVar = ("label",)
     uses: ClassVar = ("label_smoothing",)
 

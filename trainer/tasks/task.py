@@ -92,6 +92,8 @@ class Task(ABC):
     glue: "Glue | None" = field(default=None, repr=False)
     instead: str = ""
 
+    has_classes: ClassVar[bool] = False
+    """Whether it chooses among classes, which are found in the train rows where nothing else names them."""
     kind: ClassVar[Mode]
     """The kind of model it needs."""
     needs_weights: ClassVar[bool] = True

@@ -38,6 +38,7 @@ class TokenClassification(Task):
         "tags": Column(("tags", "ner_tags", "ner", "labels"), target=True),
     }
     formats: ClassVar = TAGGED_WORDS
+    has_classes: ClassVar = True
     keeps: ClassVar = ("words", "tags")
     uses: ClassVar = ("label_smoothing",)
     by_token: ClassVar = True

@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,15 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from tests.trainer.conftest import BAD, GOOD, PLAIN, MakeConfig
+from tests.trainer.conftest import MakeConfig
 from tests.trainer.model_families import FAMILIES, build
-from trainer import evaluate, fit, predict
 from trainer.batching import collator
 from trainer.encoded import Encoded
 from trainer.models import load_tokenizer
 from trainer.process import quiet
-from trainer.reading.record import Record
-from trainer.reading.squad import read_squad
 from trainer.tasks.question_answering import SQUAD, SQUAD_V2, QuestionAnswering
 from trainer.tasks.task import Columns, Setup
 
@@ -77,65 +73,6 @@ def sure(features: Encoded) -> list[np.ndarray]:
     return said
 
 
-# Rows
-
-
-def test_a_row_is_brought_into_form() -> None:
-    row = {
-        "id": "7",
-        "question": "  When ?\n",
-        "context": " In 911 . ",
-        "answers": [found("911", " In 911 . ") | {"more": 1}],
-    }
-    expected = {
-        "id": "7",
-        "question": "When ?",
-        "context": " In 911 . ",
-        "answers": [{"text": "911", "answer_start": 4}],
-    }
-    assert SQUAD.row(row, ()) == expected
-    pair = {"text": ["911", "In"], "answer_start": [4, 1]}
-    both = [{"text": "911", "answer_start": 4}, {"text": "In", "answer_start": 1}]
-    assert SQUAD.row(row | {"answers": pair}, ())["answers"] == both
-    assert SQUAD.row({"question": "When ?", "context": "911"}, ()) == {"question": "When ?", "context": "911"}
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"question": " "}, "question is empty"),
-        ({"question": ""}, "question is empty"),
-        ({"context": None}, "context is empty"),
-        ({"context": 5}, "context is not text: 5"),
-        ({"answers": None}, "answers must be a list of {'text': ..., 'answer_start': ...}, got None"),
-        ({"answers": ["911"]}, "answers must be a list of {'text': ..., 'answer_start': ...}, got ['911']"),
-        (
-            {"answers": [{"text": "911"}]},
-            "answers must be a list of {'text': ..., 'answer_start': ...}, got [{'text': '911'}]",
-        ),
-        ({"answers": [{"text": " ", "answer_start": 2}]}, "an answer is empty"),
-        ({"answers": [{"text": "911", "answer_start": 2}]}, "answer '911' is not at character 2 of the context"),
-        ({"answers": [{"text": ".", "answer_start": -1}]}, "answer '.' is not at character -1 of the context"),
-        ({"answers": {"text": ["911"], "answer_start": [99]}}, "answer '911' is not at character 99 of the context"),
-    ],
-)
-def test_a_broken_row_is_refused(wrong: dict[str, Any], message: str) -> None:
-    row = {"question": "When ?", "context": "In 911 .", "answers": [found("911", "In 911 .")]}
-    for task in (SQUAD, SQUAD_V2):
-        with pytest.raises(ValueError) as error:
-            task.row(row | wrong, ())
-        assert str(error.value) == message
-
-
-def test_only_squad_v2_takes_questions_without_an_answer() -> None:
-    row = {"question": "When ?", "context": "In 911 .", "answers": []}
-    assert SQUAD_V2.row(row, ()) == row
-    assert SQUAD_V2.row(row | {"answers": {"text": [], "answer_start": []}}, ()) == row
-    with pytest.raises(ValueError) as error:
-        SQUAD.row(row, ())
-    assert str(error.value) == "has no answer; task 'squad' wants one for each question, 'squad_v2' does not"
-
-
 # Features
 
 
@@ -171,16 +108,20 @@ def test_gold_answers_come_back_as_they_were(family: str, setup_of: Callable[...
 
 
 def test_an_answer_is_the_target_of_the_windows_that_hold_all_of_it(setup_of: Callable[..., Setup]) -> None:
-    context = f"{FAR} men came  in {FAR}"
-    features = encoded(SQUAD, questions(["men came  in"], context), setup_of("bert", max_length_tokens=40))
-    holding = {
-        number
-        for number, offsets in enumerate(features.column("offsets"))
-        if "men came  in" in context[offsets[0] : offsets[-1]]
+    words = FAR.split()
+    starts = [len(" ".join(words[:number])) + (number > 0) for number in range(len(words) - 2)]
+    texts = [" ".join(words[number : number + 3]) for number in range(len(starts))]
+    rows = questions([None] * len(starts), FAR) | {
+        "answers": [[{"text": text, "answer_start": start}] for text, start in zip(texts, starts, strict=True)]
     }
-    pointing = {number for number, start in enumerate(features.column("start_positions")) if start > 0}
-    assert pointing == holding
-    assert 0 < len(holding) < len(features)
+    features = encoded(SQUAD, rows, setup_of("bert", max_length_tokens=40))
+    num_holding = 0
+    for feature, owner in zip(features.__getitems__(range(len(features))), features.owners, strict=True):
+        end = starts[owner] + len(texts[owner])
+        holds = feature["offsets"][0] <= starts[owner] and end <= feature["offsets"][-1]
+        assert (feature["start_positions"] > 0) == (feature["end_positions"] > 0) == holds
+        num_holding += holds
+    assert len(starts) < num_holding < len(features)
 
 
 def test_the_first_of_several_answers_is_the_target(setup_of: Callable[..., Setup]) -> None:
@@ -310,120 +251,3 @@ def test_metrics_are_those_of_the_rows_with_and_without_an_answer() -> None:
         {"exact_match": 0.5, "f1": 5 / 6}
     )
     assert SQUAD_V2.metrics(some, questions(["911", "10th century"]), 0.5)["no_answer_accuracy"] == 0
-
-
-# From a file to a model
-
-
-def written(file: Path, number: int, seed: int) -> Path:
-    """Questions for the one word of praise in a context, some of which have none."""
-    draw = np.random.default_rng(seed)
-    rows = []
-    for row in range(number):
-        words = draw.choice([*PLAIN, *BAD], draw.integers(4, 40)).tolist()
-        place = int(draw.integers(len(words)))
-        if row % 4:
-            words[place] = str(draw.choice(GOOD))
-        start = len(" ".join(words[:place])) + (place > 0)
-        answers = [{"text": words[place], "answer_start": start}] if row % 4 else []
-        rows.append({"id": f"{seed}-{row}", "question": "is it a", "context": " ".join(words), "answers": answers})
-    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    return file
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("family", ["bert", "xlnet"])
-def test_a_model_learns_to_find_answers_and_that_there_are_none(
-    family: str, tmp_path: Path, make_config: MakeConfig
-) -> None:
-    build(family, tmp_path / "model", [" ".join([*GOOD, *BAD, *PLAIN])] * 2)
-    files = {
-        name: str(written(tmp_path / f"{name}.jsonl", size, size)) for name, size in (("train", 400), ("test", 81))
-    }
-    config = make_config(
-        task="squad_v2",
-        model=str(tmp_path / "model"),
-        data={**files, "validation": str(written(tmp_path / "validation.jsonl", 80, 80))},
-        max_length_tokens=32,
-        stride_tokens=8,
-        epochs=6,
-        validations=2,
-    )
-    result = fit(config, checkpoint_dir=tmp_path / "checkpoints")
-    assert result.checkpoint is not None
-    assert evaluate(Path(result.checkpoint))["test_f1"] > 0.95
-    asked = {"question": "is it a", "context": "the film  was very clever and the plot it is"}
-    (answer,) = predict(Path(result.checkpoint), [asked])
-    assert (answer["answer"], answer["score"] > 0.5 > answer["no_answer_score"]) == ("clever", True)
-
-
-# Real questions
-
-
-def real_rows(data_folder: Path, task: QuestionAnswering) -> Columns:
-    records = read_squad(data_folder / "qa" / "squad2_cs224n" / "dev-v2.0.json")
-    values = [record.values for record in records if isinstance(record, Record)]
-    asked = [row for row in values if row["answers"] or task.may_have_none]
-    rows = [task.row({name: row[name] for name in task.columns}, ()) for row in asked]
-    return {name: [row[name] for row in rows] for name in task.columns}
-
-
-@pytest.mark.data
-@pytest.mark.slow
-@pytest.mark.parametrize(("length", "stride"), [(64, 44), (128, 64), (384, 128)])
-def test_real_answers_come_back_as_they_were(
-    length: int, stride: int, data_folder: Path, real_model: Path, make_config: MakeConfig
-) -> None:
-    """All but two that are a part of a token. Each fits into what windows share, so that one holds all of it."""
-    windows = {"max_length_tokens": length, "stride_tokens": stride, "max_answer_tokens": stride}
-    setup = Setup(make_config(task="squad_v2", **windows), (), load_tokenizer(real_model))
-    rows = real_rows(data_folder, SQUAD_V2)
-    features = encoded(SQUAD_V2, rows, setup)
-    answers = SQUAD_V2.answers(sure(features), features, setup)["answer"]
-    golds = [given[0]["text"] if given else "" for given in rows["answers"]]
-    assert (len(golds), sum(map(bool, golds))) == (6078, 2910)
-    wrong = [(gold, answer) for gold, answer in zip(golds, answers, strict=True) if gold != answer]
-    assert wrong == [("Japan", "Japanese")] * 2
-
-
-@pytest.mark.data
-@pytest.mark.slow
-def test_every_real_answer_comes_back_where_each_character_is_a_token(
-    data_folder: Path, make_config: MakeConfig
-) -> None:
-    rows = real_rows(data_folder, SQUAD)
-    letters = " ".join(sorted(set("".join(rows["context"]).lower())))
-    tokenizer = FAMILIES["bert"].tokenizer([letters])
-    config = make_config(task="squad", max_length_tokens=700, stride_tokens=250, max_answer_tokens=250)
-    setup = Setup(config, (), tokenizer)
-    features = encoded(SQUAD, rows, setup)
-    assert SQUAD.metrics(SQUAD.answers(sure(features), features, setup), rows, 0.0) == {"exact_match": 1.0, "f1": 1.0}
-
-
-@pytest.mark.data
-@pytest.mark.slow
-def test_pretrained_weights_learn_real_questions_by_heart(
-    data_folder: Path, real_model: Path, tmp_path: Path, make_config: MakeConfig
-) -> None:
-    """The sixteen of the shortest contexts, half of which have no answer: to always say so is right for half."""
-    rows = real_rows(data_folder, SQUAD_V2)
-    shortest = sorted(range(len(rows["id"])), key=lambda number: len(rows["context"][number]))[:16]
-    assert sum(not rows["answers"][number] for number in shortest) == 8
-    file = tmp_path / "shortest.json"
-    file.write_text(json.dumps([{name: values[number] for name, values in rows.items()} for number in shortest]))
-    config = make_config(
-        task="squad_v2",
-        model=str(real_model),
-        data=dict.fromkeys(("train", "validation", "test"), str(file)),
-        max_length_tokens=96,
-        stride_tokens=32,
-        epochs=18,
-        batch_size=4,
-        learning_rate=2e-4,
-        dropout=0.0,
-        attention_dropout=0.0,
-        validations=1,
-    )
-    metrics = fit(config, checkpoint_dir=tmp_path / "checkpoints").metrics
-    assert metrics["val_f1"] > 0.8
-    assert metrics["val_has_answer_f1"] > 0.8

@@ -11,6 +11,7 @@ from tests.trainer.conftest import MakeConfig
 from tests.trainer.tasks.herds import ANIMALS, HERDS, ROWS, START, batch_of, build_all, loaded, setup_in, some
 from trainer import check, evaluate, fit, predict
 from trainer.batching import collator
+from trainer.data import load
 from trainer.encoded import Encoded
 from trainer.scoring import Scoring
 from trainer.tasks import TASKS
@@ -95,6 +96,20 @@ def test_features_are_ids_of_the_prefixed_source_and_of_the_first_reference(
     assert texts["labels"][1].startswith(f"{before}ant bee")
     assert texts["labels"][1].endswith(after)
     assert "labels" not in TRANSLATION.encode({"source": ["owl"]}, setup).columns
+
+
+@pytest.mark.parametrize("changed", [{"max_length_tokens": 5}, {"max_target_tokens": 5}, {"source_prefix": "dog "}])
+def test_a_setting_that_changes_features_is_not_answered_from_the_cache(
+    folders: dict[str, Path], tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    for side in ROWS:
+        (tmp_path / f"train.{side}").write_text("\n".join([" ".join(ANIMALS)] * 20), encoding="utf-8")
+    one, other = (
+        load(setup_in(folders["t5"], data=str(tmp_path), **settings).config, "train", folders["t5"])
+        for settings in ({}, changed)
+    )
+    assert one[0]["input_ids"].tolist() != other[0]["input_ids"].tolist() or len(other[0]["labels"]) == 5
+    assert one.rows == other.rows
 
 
 # Loss
