@@ -27,7 +27,7 @@ def add_adapters(model: PreTrainedModel, config: "TrainConfig") -> None:
     assert config.lora_rank is not None
     lora = LoraConfig(
         r=config.lora_rank,
-        lora_alpha=config.lora_alpha,
+        lora_alpha=config.lora_alpha,  # type: ignore[arg-type]  # any number will do
         lora_dropout=config.lora_dropout,
         target_modules="all-linear",
         exclude_modules=head,
@@ -58,7 +58,7 @@ def with_adapters_merged(model: PreTrainedModel) -> PreTrainedModel:
 
 def _new_head(model: PreTrainedModel) -> list[str]:
     """What stands on the body and has no pretrained weights. The head of a language model has: it is the embeddings'."""
-    if model.get_output_embeddings() is not None:
+    if model.get_output_embeddings() is not None:  # type: ignore[no-untyped-call]
         return []
     return [name for name, _ in model.named_children() if name != model.base_model_prefix]
 

@@ -211,6 +211,14 @@ class TrainConfig(BaseModel):
             raise ValueError(f"has no effect on task '{task.name}'")
         return value
 
+    @field_validator("stride_tokens")
+    @classmethod
+    def _leaves_room(cls, value: int, info: ValidationInfo) -> int:
+        length, task = info.data.get("max_length_tokens"), TASKS.get(str(info.data.get("task")))
+        if length is not None and task and "stride_tokens" in task.reads and value >= length:
+            raise ValueError(f"windows of max_length_tokens={length} cannot share {value} tokens")
+        return value
+
     @field_validator("columns")
     @classmethod
     def _roles(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:

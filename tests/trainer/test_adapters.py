@@ -30,7 +30,7 @@ def test_only_adapters_and_the_new_head_are_trained(make_config: MakeConfig, tin
 
 
 def test_a_merged_model_says_the_same_and_is_of_its_own_class(make_config: MakeConfig, tiny_model: Path) -> None:
-    model = adapted(tiny_model, make_config(lora_rank=2)).eval()
+    model = adapted(tiny_model, make_config(lora_rank=2)).train(mode=False)
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter)

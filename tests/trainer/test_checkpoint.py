@@ -84,7 +84,7 @@ def test_a_checkpoint_has_the_files_of_hugging_face_and_ours(
     from trainer.tasks import TASKS
 
     task, config = TASKS["sst2"], make_config()
-    model = task.load_model(tiny_model, task.head(["bad", "good"]))
+    model = task.load_model(tiny_model, task.head(("bad", "good")))
     tokenizer = load_tokenizer(tiny_model)
     write_checkpoint(
         tmp_path / "c", model=model, tokenizer=tokenizer, config=config, metrics={"val_b": 1.0, "val_a": 0.5}

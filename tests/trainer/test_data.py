@@ -13,6 +13,7 @@ from trainer.document import ConfigError, Problem
 from trainer.encoded import Encoded
 from trainer.reading.record import Record
 from trainer.sources.glue import GlueFiles
+from trainer.splits import SPLITS
 
 MakeConfig = Callable[..., TrainConfig]
 
@@ -147,7 +148,7 @@ def test_files_of_ones_own_by_name_or_as_a_folder(make_config: MakeConfig, tmp_p
     assert labels_of(named) == ("bad", "good")
     for config in (named, folder):
         assert check(config.model_copy(update={"validations": 1})) == []
-        found = {split: load(config, split, tiny_model).rows["label"] for split in ("train", "validation", "test")}  # type: ignore[arg-type]
+        found = {split: load(config, split, tiny_model).rows["label"] for split in SPLITS}
         assert found == {
             "train": ["good", "good", "bad", "bad"],
             "validation": ["good", "bad"],

@@ -89,7 +89,7 @@ def case(data_folder: Path) -> Callable[[str], dict[str, Any]]:
     text, pairs = data_folder / "lm" / "wikitext2", data_folder / "translation" / "multi30k_en_de"
     tagged, summaries = data_folder / "ner" / "wnut17", data_folder / "summarization" / "scitldr"
     squad = data_folder / "qa" / "squad2_cs224n" / "dev-v2.0.json"
-    cases = {
+    cases: dict[str, dict[str, Any]] = {
         "squad_v2": {"family": "bert", "data": {"train": str(squad)}, "stride_tokens": 16},
         "ner": {
             "family": "roberta",
@@ -122,10 +122,10 @@ def test_each_task_end_to_end_on_real_rows(
     texts = texts_of(data_folder / "lm" / "wikitext2" / "test.txt")
     texts += texts_of(data_folder / "translation" / "multi30k_en_de" / "train.de")
     model = build(settings["family"], tmp_path / "model", texts)
-    few = {"max_train_rows": 64, "max_validation_rows": 24, "max_test_rows": 24, "epochs": 1, "validations": 2}
+    few: dict[str, Any] = {"max_train_rows": 64, "max_validation_rows": 24, "max_test_rows": 24, "epochs": 1, "validations": 2}
     few |= {"batch_size": 16, "max_length_tokens": 48, "num_threads": 1}
     given = {name: value for name, value in settings.items() if name != "family"}
-    config = TrainConfig(task=task, model=str(model), accelerator="cpu", **few, **given)
+    config = TrainConfig(task=task, model=str(model), accelerator="cpu", **(few | given))
     assert check(config) == []
     result = fit(config, checkpoint_dir=tmp_path / "checkpoints")
     assert result.ending == Ending.COMPLETED

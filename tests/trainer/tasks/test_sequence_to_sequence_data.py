@@ -8,7 +8,7 @@ import pytest
 from tests.trainer.conftest import MakeConfig
 from tests.trainer.model_families import build
 from tests.trainer.tasks.herds import build_all, setup_in
-from trainer import evaluate, fit, predict
+from trainer import Report, Verdict, evaluate, fit, predict
 from trainer.config import TrainConfig
 from trainer.sources.open import open_source
 from trainer.sources.source import read_rows
@@ -113,14 +113,20 @@ def test_from_real_rows_to_texts(
         max_test_rows=20,
         validations=2,
     )
-    result = fit(config, checkpoint_dir=tmp_path / "checkpoints")
+    heard: list[Report] = []
+
+    def hear(report: Report) -> Verdict:
+        heard.append(report)
+        return Verdict.CONTINUE
+
+    result = fit(config, checkpoint_dir=tmp_path / "checkpoints", report=hear)
     assert result.checkpoint
     measures = TASKS[config.task].measures
     assert set(result.metrics) == {f"val_{name}" for name in (*measures, "loss")}
     tested = evaluate(Path(result.checkpoint))
     assert set(tested) == {f"test_{name}" for name in (*measures, "loss")}
     assert all(0 <= tested[f"test_{name}"] <= 1 for name in measures)
-    losses = [point.value for point in result.history if point.key == "train_loss"]
-    assert losses[-1] < losses[0]
+    first, last = (report.metrics["val_loss"] for report in heard)
+    assert last < first
     answers = predict(Path(result.checkpoint), rows["source"][:3])
     assert [list(answer) for answer in answers] == [["text"]] * 3
