@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from trainer.batching import collator, sorted_batches
+from trainer.batching import collator
 from trainer.checkpoint import read_config, verify
 from trainer.config import TrainConfig
 from trainer.data import load, load_part
 from trainer.document import ConfigError, Problem, nearest
 from trainer.encoded import Encoded
-from trainer.job import tokens_per_eval_batch
+from trainer.job import eval_batches
 from trainer.models import load_tokenizer, model_folder
 from trainer.process import quiet, threads
 from trainer.scoring import Scoring
@@ -80,6 +80,8 @@ def predict(checkpoint: Path, inputs: Sequence[str | Sequence[str] | Mapping[str
 def predict_rows(checkpoint: Path, config: TrainConfig, rows: Columns) -> Columns:
     """What a model folder says about rows of the config's task, by column."""
     task = TASKS[config.task]
+    if not task.answers_rows:
+        raise ConfigError([Problem(key="task", message=f"'{task.name}' has no answers to texts; `evaluate` scores it")])
     with _asking(checkpoint, config) as (model, setup):
         features = task.encode(rows, setup)
         encoded = Encoded.of(features, {name: rows[name] for name in task.keeps if name in rows})
@@ -89,13 +91,12 @@ def predict_rows(checkpoint: Path, config: TrainConfig, rows: Columns) -> Column
 def new_rows(config: TrainConfig, inputs: Sequence[str | Sequence[str] | Mapping[str, Any]]) -> Columns:
     """Brings inputs into the form of the config's task. Raises ConfigError with every one that cannot be used."""
     task = TASKS[config.task]
-    roles = _roles(task)
     rows: Columns = {}
     problems = []
     for number, given in enumerate(inputs, start=1):
         texts = (given,) if isinstance(given, str) else given
-        values = dict(texts) if isinstance(texts, Mapping) else dict(zip(roles, texts, strict=False))
         try:
+            values = dict(texts) if isinstance(texts, Mapping) else _in_order(task, texts)
             _check_columns(task, values)
             for role, value in task.row(values, ()).items():
                 rows.setdefault(role, []).append(value)
@@ -108,6 +109,13 @@ def new_rows(config: TrainConfig, inputs: Sequence[str | Sequence[str] | Mapping
 
 def _roles(task: Task) -> list[str]:
     return [role for role, column in task.columns.items() if not column.target]
+
+
+def _in_order(task: Task, texts: Sequence[str]) -> dict[str, str]:
+    roles = _roles(task)
+    if len(texts) > len(roles):
+        raise ValueError(f"has {len(texts)} texts; task '{task.name}' reads {', '.join(roles)}")
+    return dict(zip(roles, texts, strict=False))
 
 
 def _check_columns(task: Task, values: Mapping[str, Any]) -> None:
@@ -161,7 +169,7 @@ def _ask(model: PreTrainedModel, features: Encoded, setup: Setup) -> Scoring:
     task, config = TASKS[setup.config.task], setup.config
     collate = collator(model, setup.tokenizer, task.targets, on_gpu=model.device.type == "cuda")
     mixed = MIXED.get(config.precision)
-    batches = sorted_batches(features.lengths, tokens_per_eval_batch(config))
+    batches = eval_batches(features, config)
     scoring = Scoring(task, features, np.concatenate(batches), setup)
     for numbers in batches:
         batch = collate(features.__getitems__(numbers.tolist()))

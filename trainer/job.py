@@ -79,7 +79,7 @@ def prepare(config: TrainConfig) -> Job:
         train=train,
         validation=validation,
         stretches=stretches(plan, config.validations),
-        eval_batches=sorted_batches(validation.lengths, tokens_per_eval_batch(config)),
+        eval_batches=eval_batches(validation, config),
     )
 
 
@@ -105,6 +105,7 @@ def _recompute_activations(model: PreTrainedModel) -> None:
     model.config.use_cache = False
 
 
-def tokens_per_eval_batch(config: TrainConfig) -> int:
-    """Tokens in `eval_batch_size` rows of full length; of shorter rows, as many more go into a batch."""
-    return config.eval_batch_size * config.max_length_tokens
+def eval_batches(rows: Encoded, config: TrainConfig) -> Batches:
+    """The batches in which rows are evaluated: as many tokens as `eval_batch_size` rows of full length have."""
+    written = TASKS[config.task].written_tokens(config)
+    return sorted_batches(rows.lengths + written, config.eval_batch_size * (config.max_length_tokens + written))

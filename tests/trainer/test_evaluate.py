@@ -1,10 +1,12 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from trainer.checkpoint import CheckpointError
 from trainer.config import TrainConfig
+from trainer.document import ConfigError
 from trainer.evaluate import evaluate, predict
 from trainer.fit import fit
 from trainer.report import FitResult
@@ -67,3 +69,18 @@ def test_a_pipeline_of_transformers_says_the_same(checkpoint: Path) -> None:
     (ours,) = predict(checkpoint, ["the film was dull"])
     assert said["label"] == ours["label"]
     assert said["score"] == pytest.approx(ours["score"], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("", "input 2: text is empty"),
+        (("a", "b", "c"), "input 2: has 3 texts; task 'sst2' reads text, text_pair"),
+        ({"txt": "a"}, "input 2: task 'sst2' does not read 'txt'; did you mean 'text'?"),
+        ({"text_pair": "a"}, "input 2: has no 'text', which task 'sst2' reads"),
+    ],
+)
+def test_rows_that_cannot_be_used_are_named(checkpoint: Path, given: Any, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        predict(checkpoint, ["film", given])
+    assert [str(problem) for problem in caught.value.problems] == [message]

@@ -122,7 +122,13 @@ def test_each_task_end_to_end_on_real_rows(
     texts = texts_of(data_folder / "lm" / "wikitext2" / "test.txt")
     texts += texts_of(data_folder / "translation" / "multi30k_en_de" / "train.de")
     model = build(settings["family"], tmp_path / "model", texts)
-    few: dict[str, Any] = {"max_train_rows": 64, "max_validation_rows": 24, "max_test_rows": 24, "epochs": 1, "validations": 2}
+    few: dict[str, Any] = {
+        "max_train_rows": 64,
+        "max_validation_rows": 24,
+        "max_test_rows": 24,
+        "epochs": 1,
+        "validations": 2,
+    }
     few |= {"batch_size": 16, "max_length_tokens": 48, "num_threads": 1}
     given = {name: value for name, value in settings.items() if name != "family"}
     config = TrainConfig(task=task, model=str(model), accelerator="cpu", **(few | given))

@@ -5,7 +5,6 @@ It ends when its leader says so, or is gone, however that came about: its input 
 
 import os
 import signal
-import sys
 import threading
 import traceback
 from contextlib import suppress
@@ -20,10 +19,12 @@ class Leader(Others):
     """The process that started this one.
 
     Args:
+        orders: Where it speaks.
         answers: Where it listens.
     """
 
-    def __init__(self, answers: TextIO) -> None:
+    def __init__(self, orders: TextIO, answers: TextIO) -> None:
+        self._orders = orders
         self._answers = answers
         self._go = threading.Event()
         threading.Thread(target=self._obey, daemon=True).start()
@@ -40,7 +41,7 @@ class Leader(Others):
             self._answers.flush()
 
     def _obey(self) -> None:
-        for line in sys.stdin:
+        for line in self._orders:
             if line == END:
                 break
             self._go.set()
@@ -53,16 +54,23 @@ class Leader(Others):
 
 def main() -> None:
     """Trains as one of several, and leaves only when told to, or when it cannot go on."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever else is printed here is no answer
-    line = sys.stdin.readline()
-    if not line:
+    orders, answers = _take_over()
+    if not (line := orders.readline()):
         return
-    leader = Leader(answers)
+    leader = Leader(orders, answers)
     if word := _follow(Order.model_validate_json(line), leader):
         leader.say(word)
         os._exit(1)
     threading.Event().wait()
+
+
+def _take_over() -> tuple[TextIO, TextIO]:
+    """Standard input and output, for the leader alone. Loader processes close the one, and whoever prints uses the other."""
+    orders, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    with Path(os.devnull).open() as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    return orders, answers
 
 
 def _follow(order: Order, leader: Leader) -> Word | None:

@@ -98,7 +98,7 @@ def locate(config: "TrainConfig", task: "Task") -> dict[str, Part]:
 
 def locate_part(path: Path, config: "TrainConfig", task: "Task") -> Part:
     """A file, a folder of text files, or the common beginning of a pair of parallel files. Raises ConfigError if it is none."""
-    if task.parallel and not path.is_file():
+    if task.parallel and not path.is_file() and path.suffix not in task.formats:
         source, target = _languages(config)
         return Part(path, parallel_files(path, source, target), partial(read_parallel, source=source, target=target))
     if not path.exists():

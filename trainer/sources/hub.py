@@ -58,6 +58,7 @@ class HubData:
         data = self._load(part)
         for number, row in enumerate(data):
             values = {name: _named(value, data.features[name]) for name, value in row.items()}
+            values |= values.pop("translation", None) or {}  # a column a language
             yield Record(f"{self.where(part)} row {number}", values)
 
     def _load(self, part: str) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from trainer.reading.formats import TEXTS
-from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task
+from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task, text_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,12 +32,7 @@ class Embedding(Task):
     def row(self, values: Mapping[str, Any], labels: Labels) -> dict[str, Any]:
         """Texts that are not empty."""
         del labels
-        for role, text in values.items():
-            if text is None or (isinstance(text, str) and not text.strip()):
-                raise ValueError(f"{role} is empty")
-            if not isinstance(text, str):
-                raise ValueError(f"{role} is not text: {text!r}")  # noqa: TRY004  the row is wrong, not the program
-        return dict(values)
+        return {role: text_of(role, value) for role, value in values.items()}
 
     def encode(self, rows: Columns, setup: Setup) -> Features:
         """A text, or a pair with a separator; what is too long is cut at the end."""

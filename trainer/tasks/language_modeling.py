@@ -38,6 +38,7 @@ class LanguageModeling(Task):
 
     columns: ClassVar = {"text": Column(("text", "content"))}
     formats: ClassVar = TEXTS
+    answers_rows: ClassVar = False
     targets: ClassVar = ()  # made of the inputs, batch by batch
     uses: ClassVar[tuple[str, ...]] = ("label_smoothing",)
 

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from trainer.reading.formats import QUESTIONS
-from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task
+from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task, text_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,12 +50,10 @@ class QuestionAnswering(Task):
         """Texts that are not empty; answers as a list of `{"text", "answer_start"}` that stand where they say."""
         del labels
         row = dict(values)
-        for role in ("question", "context"):
-            if row[role] is None or not str(row[role]).strip():
-                raise ValueError(f"{role} is empty")
-            if not isinstance(row[role], str):
-                raise ValueError(f"{role} is not text: {row[role]!r}")  # noqa: TRY004  rows are refused by ValueError
-        row["question"] = row["question"].strip()
+        row["question"], row["context"] = (
+            text_of("question", row["question"]).strip(),
+            text_of("context", row["context"]),
+        )
         if "answers" in row:
             row["answers"] = _answers(row["answers"], row["context"])
             if not row["answers"] and not self.may_have_none:

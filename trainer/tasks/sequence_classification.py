@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from trainer.document import ConfigError, nearest
 from trainer.reading.formats import TABLES
 from trainer.tasks import scores
-from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task
+from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task, text_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ class SequenceClassification(Task):
 
     def row(self, values: Mapping[str, Any], labels: Labels) -> dict[str, Any]:
         """Texts that are not empty; the label by its name, or a finite number."""
-        row = {role: value if role == "label" else _text(role, value) for role, value in values.items()}
+        row = {role: value if role == "label" else text_of(role, value) for role, value in values.items()}
         if "label" in row:
             row["label"] = _number(row["label"]) if labels is None else self._name(row["label"], labels)
         return row
@@ -143,14 +143,6 @@ def _check_ends(rows: Sequence[Sequence[int]], setup: Setup) -> None:
             f"row {odd[0]} has '{token}' as text, which this tokenizer cannot tell from the end of a row: remove it"
         )
         raise ConfigError.single(message, where=str(setup.config.data))
-
-
-def _text(role: str, value: Any) -> str:
-    if value is None or (isinstance(value, str) and not value.strip()):
-        raise ValueError(f"{role} is empty")
-    if not isinstance(value, str):
-        raise ValueError(f"{role} is not text: {value!r}")  # noqa: TRY004  the row is wrong, not the program
-    return value
 
 
 def _ids(names: Sequence[str], labels: Sequence[str]) -> "np.ndarray":

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+    from trainer.config import TrainConfig
     from trainer.encoded import Encoded
 
 
@@ -66,6 +67,10 @@ class SequenceToSequence(Task):
         """Without labels, one token to decode: a model wants some, though only its encoder is asked."""
         del setup, draw
         return batch if "labels" in batch else {**batch, "decoder_input_ids": batch["input_ids"][:, :1]}
+
+    def written_tokens(self, config: "TrainConfig") -> int:
+        """A whole target, once for each beam."""
+        return config.max_target_tokens * config.num_beams
 
     def says(
         self, model: "PreTrainedModel", batch: "dict[str, torch.Tensor]", output: Any, setup: Setup

@@ -112,6 +112,8 @@ class Task(ABC):
     """Further settings that only some tasks use, this one among them."""
     targets: ClassVar[tuple[str, ...]] = ("labels",)
     """Features that go into a batch beside the model's inputs, padded by `IGNORED`."""
+    answers_rows: ClassVar[bool] = True
+    """Whether it has something to say about a row; of texts that are joined into blocks, only the loss counts."""
     by_token: ClassVar[bool] = False
     """Whether a model says something about each token; what it says about padding is dropped."""
 
@@ -212,6 +214,11 @@ class Task(ABC):
 
     # What the model says
 
+    def written_tokens(self, config: "TrainConfig") -> int:
+        """Tokens that the model writes for each row when it is asked, beside those that it reads."""
+        del config
+        return 0
+
     def says(
         self, model: "PreTrainedModel", batch: "dict[str, torch.Tensor]", output: Any, setup: Setup
     ) -> "torch.Tensor | None":
@@ -253,3 +260,12 @@ class Task(ABC):
         del rows
         lines = (dict(zip(answers, values, strict=True)) for values in zip(*answers.values(), strict=True))
         return f"{part}.jsonl", "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
+
+
+def text_of(role: str, value: Any) -> str:
+    """The text of a column. Raises ValueError if it is none, or empty."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise ValueError(f"{role} is empty")
+    if not isinstance(value, str):
+        raise ValueError(f"{role} is not text: {value!r}")  # noqa: TRY004  the row is wrong, not the program
+    return value

@@ -58,6 +58,12 @@ def test_any_data_set_with_its_configuration_and_columns(tmp_path: Path, make_co
     assert read_rows(hub, "train", TASKS["classification"]) == {"text": ["good"], "label": ["5"]}
 
 
+def test_languages_are_columns(tmp_path: Path, make_config: MakeConfig) -> None:
+    write(tmp_path, "de-en", {"train": {"translation": {"de": "gut", "en": "good"}}})
+    config = make_config(task="translation", data=f"hub:{tmp_path}:de-en", columns={"source": "en", "target": "de"})
+    assert read_rows(open_source(config), "train", TASKS["translation"]) == {"source": ["good"], "target": [["gut"]]}
+
+
 def test_classes_come_by_their_names(tmp_path: Path) -> None:
     import datasets
 
