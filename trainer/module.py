@@ -79,6 +79,17 @@ class Module(LightningModule):
         """Notes the step and its learning rate."""
         self.curve.end_step(optimizer.param_groups[0]["lr"])
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips here: with mixed precision Lightning refuses to for every fused optimizer, also where nothing is scaled."""
+        del optimizer, gradient_clip_val, gradient_clip_algorithm
+        if self.config.max_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
+
     def validation_step(self, batch: Batch) -> None:
         """Gathers what the model says about a batch."""
         self._scoring.ask(self.model, batch)

@@ -9,13 +9,16 @@ from typing import Any
 import psutil
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
 from trainer.checkpoint import verify
 from trainer.config import TrainConfig
 from trainer.document import ConfigError
 from trainer.fit import fit
+from trainer.job import prepare
 from trainer.module import Module
+from trainer.process import quiet
 from trainer.report import Ending, FitResult, Point, Report, Verdict
 
 MakeConfig = Callable[..., TrainConfig]
@@ -273,6 +276,29 @@ def test_label_smoothing_is_trained_by_and_not_measured_by(make_config: MakeConf
     first = [listener.curve("train_loss")[-1][1] for listener in (plain, smooth)]
     assert first[1] > first[0] + 0.1  # half of the target is always missed
     assert smooth.heard[-1].metrics["val_accuracy"] > 0.8
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_gradients_are_clipped_at_each_precision(make_config: MakeConfig, tmp_path: Path, precision: str) -> None:
+    """By SGD the length of the first step is that of the gradient."""
+    settings: dict[str, Any] = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "scheduler": "constant"}
+    settings |= {"warmup_ratio": 0.0, "epochs": 1, "max_train_rows": 16, "validations": 1, "learning_rate": 1.0}
+    moved = []
+    for norm in (1e-3, 2e-3):
+        config = make_config(precision=precision, max_grad_norm=norm, **settings)
+        with quiet():
+            before = prepare(config).model.state_dict()
+        result = fit(config, checkpoint_dir=tmp_path / f"{norm}")
+        after = load_file(Path(str(result.checkpoint)) / "model.safetensors")
+        moved.append(sum(float(((after[name] - before[name]) ** 2).sum()) for name in after) ** 0.5)
+    assert moved == pytest.approx([1e-3, 2e-3], rel=1e-2)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adafactor", "sgd", "lion"])
+def test_mixed_precision_learns(make_config: MakeConfig, tmp_path: Path, optimizer: str) -> None:
+    result = fit(make_config(precision="bf16-mixed", optimizer=optimizer, epochs=1), checkpoint_dir=tmp_path)
+    assert result.ending == Ending.COMPLETED
+    assert math.isfinite(result.metrics["val_loss"])
 
 
 def test_recomputed_activations_give_the_same_losses(make_config: MakeConfig, tmp_path: Path) -> None:
