@@ -26,9 +26,13 @@ from trainer.job import Job, prepare
 from trainer.process import quiet
 from trainer.report import Report, Verdict
 
+Scores = dict[str, float]
+
 TASK = "stsb"
 SEEDS = (0, 1, 2)
 NUM_STEPS = 40
+SAMPLINGS = ("random", "group_by_length")
+"""How their trainer draws its batches. The second sorts long chunks of rows and leaves them sorted; ours shuffles its batches."""
 
 
 def main() -> Iterator[str]:
@@ -66,23 +70,27 @@ def step_by_step() -> str:
 
 
 def seed_by_seed() -> Iterator[str]:
-    """Test scores of both for each seed, and whether they differ by more than seeds do: Welch's t-test at 5 %."""
-    ours, theirs = [], []
+    """Test scores of both for each seed, and whether they differ by more than seeds do."""
+    tested: dict[str, list[Scores]] = {"fit": [], **{sampling: [] for sampling in SAMPLINGS}}
     for seed in SEEDS:
         config = short(seed)
-        ours.append(fit_and_test(config)[0])
-        yield f"seed {seed}, fit: {said(ours[-1])}"
-        theirs.append(their_scores(config))
-        yield f"seed {seed}, transformers.Trainer: {said(theirs[-1])}"
-    for name in METRICS[TASK]:
-        one, other = ([scores[f"test_{name}"] for scores in tested] for tested in (ours, theirs))
-        test = ttest_ind(one, other, equal_var=False)
-        low, high = test.confidence_interval()
-        yield (
-            f"{name}: fit {fmean(one):.4f} ± {stdev(one):.4f}, transformers.Trainer {fmean(other):.4f} ± {stdev(other):.4f}; "
-            f"difference {fmean(one) - fmean(other):+.4f} (95 %: {low:+.4f} to {high:+.4f}), "
-            f"{'within noise' if low <= 0 <= high else 'NOT within noise'}"
-        )
+        for name, found in tested.items():
+            found.append(fit_and_test(config)[0] if name == "fit" else their_scores(config, name))
+            yield f"seed {seed}, {name}: {said(found[-1])}"
+    for sampling in SAMPLINGS:
+        for metric in METRICS[TASK]:
+            ours, theirs = ([scores[f"test_{metric}"] for scores in tested[name]] for name in ("fit", sampling))
+            yield f"{metric}, fit against transformers.Trainer with sampling '{sampling}': {compared(ours, theirs)}"
+
+
+def compared(ours: list[float], theirs: list[float]) -> str:
+    """Welch's t-test at 5 %: the difference of the means is noise if its interval holds 0."""
+    low, high = ttest_ind(ours, theirs, equal_var=False).confidence_interval()
+    return (
+        f"{fmean(ours):.4f} ± {stdev(ours):.4f} and {fmean(theirs):.4f} ± {stdev(theirs):.4f}, "
+        f"difference {fmean(ours) - fmean(theirs):+.4f} (95 %: {low:+.4f} to {high:+.4f}), "
+        f"{'within noise' if low <= 0 <= high else 'NOT within noise'}"
+    )
 
 
 def short(seed: int) -> TrainConfig:
@@ -90,18 +98,18 @@ def short(seed: int) -> TrainConfig:
     return recipe(TASK, seed).model_copy(update={"max_train_rows": 1600, "epochs": 2, "validations": 1})
 
 
-def their_scores(config: TrainConfig) -> dict[str, float]:
-    """Trains by `transformers.Trainer`, with its own batches by length, its own padding and its own evaluation."""
+def their_scores(config: TrainConfig, sampling: str) -> Scores:
+    """Trains by `transformers.Trainer`, with its own batches, its own padding and its own evaluation."""
     job = prepare(config)
     train, test = map(Dataset.from_dict, train_and_test(config))
 
-    def score(heard: EvalPrediction) -> dict[str, float]:
+    def score(heard: EvalPrediction) -> Scores:
         return SCORE[TASK](np.squeeze(heard.predictions), np.asarray(heard.label_ids))
 
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             model=job.model,
-            args=arguments(config, Path(folder)),
+            args=arguments(config, Path(folder), sampling),
             train_dataset=train,
             data_collator=DataCollatorWithPadding(job.tokenizer),
             processing_class=job.tokenizer,
@@ -113,7 +121,7 @@ def their_scores(config: TrainConfig) -> dict[str, float]:
     return {name: found[name] for name in (f"test_{metric}" for metric in METRICS[TASK])}
 
 
-def arguments(config: TrainConfig, folder: Path) -> TrainingArguments:
+def arguments(config: TrainConfig, folder: Path, sampling: str = "random") -> TrainingArguments:
     """Every setting of the config, in their words."""
     return TrainingArguments(
         output_dir=str(folder),
@@ -121,7 +129,7 @@ def arguments(config: TrainConfig, folder: Path) -> TrainingArguments:
         num_train_epochs=config.epochs,
         per_device_train_batch_size=config.batch_size,
         per_device_eval_batch_size=config.eval_batch_size,
-        train_sampling_strategy="group_by_length",
+        train_sampling_strategy=sampling,
         optim="adamw_torch_fused",
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,

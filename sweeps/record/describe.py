@@ -96,7 +96,7 @@ def sweep_params(config: SweepConfig) -> dict[str, str]:
     Addresses stay out: they can hold passwords.
     """
     plain = config.model_dump(mode="json", exclude={"tracking": {"uri"}, "storage": {"study"}})
-    return {key: encode(value) for key, value in _leaves(plain)}
+    return {key: encode(value) for key, value in _settings(plain)}
 
 
 def train_section(run: Run) -> dict[str, Any]:
@@ -167,12 +167,13 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _leaves(section: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    for key, value in section.items():
-        if isinstance(value, dict) and not prefix.startswith("space."):
-            yield from _leaves(value, f"{prefix}{key}.")
+def _settings(sections: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """`SECTION.SETTING` -> value, which may be a mapping itself."""
+    for name, section in sections.items():
+        if isinstance(section, dict):
+            yield from ((f"{name}.{key}", value) for key, value in section.items())
         else:
-            yield f"{prefix}{key}", value
+            yield name, section
 
 
 def _user() -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sweeps.config import EXAMPLES
 from sweeps.errors import Exit
 
 
@@ -44,7 +45,7 @@ def test_an_unknown_example(tmp_path: Path) -> None:
     said = sweeps(tmp_path, "run", "quickstrat")
     assert said.returncode == Exit.CONFIG
     assert said.stderr == (
-        "error: unknown example 'quickstrat'; known: cola, mrpc, quickstart, sst2, stsb; did you mean 'quickstart'?; "
+        f"error: unknown example 'quickstrat'; known: {', '.join(sorted(EXAMPLES))}; did you mean 'quickstart'?; "
         "or give a YAML file\n"
     )
 

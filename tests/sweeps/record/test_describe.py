@@ -1,10 +1,14 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeps.contract import Scalar
-from sweeps.record.describe import decode, encode, new_params
+from sweeps.record.describe import decode, encode, new_params, sweep_params, train_section
 from sweeps.record.store import Run
+from tests.sweeps.synthetic import sweep_config
+from trainer.config import TrainConfig
 
 
 def run_with(params: dict[str, str], changed: str = "{}") -> Run:
@@ -28,6 +32,15 @@ def test_a_param_is_read_back_as_it_was(value: Scalar) -> None:
 @pytest.mark.parametrize(("value", "text"), [("linear", "linear"), (1e-5, "1e-05"), (None, "null"), ("null", '"null"')])
 def test_params_can_be_read_by_people(value: Scalar, text: str) -> None:
     assert encode(value) == text
+
+
+def test_a_config_is_read_back_from_its_params_with_files_and_columns() -> None:
+    train = {"task": "classification", "model": "builtin:tiny-bert", "data": {"train": "/a.csv", "test": "/b.csv"}}
+    train |= {"columns": {"text": "review", "label": "stars"}}
+    config = sweep_config(Path("/runs"), train=train)
+    section = train_section(run_with(sweep_params(config)))
+    assert section == config.train.model_dump(mode="json")
+    assert TrainConfig.model_validate(section) == config.train
 
 
 def test_new_params() -> None:
