@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -21,8 +22,7 @@ from transformers import DataCollatorWithPadding, EvalPrediction, PrinterCallbac
 
 from benchmarks.glue_scores import METRICS, SCORE, fit_and_test, missing, recipe, said, train_and_test
 from trainer import TrainConfig, fit
-from trainer.batching import collator
-from trainer.job import Job, prepare
+from trainer.job import prepare
 from trainer.process import quiet
 from trainer.report import Report, Verdict
 
@@ -31,8 +31,8 @@ Scores = dict[str, float]
 TASK = "stsb"
 SEEDS = (0, 1, 2)
 NUM_STEPS = 40
-SAMPLINGS = ("random", "group_by_length")
-"""How their trainer draws its batches. The second sorts long chunks of rows and leaves them sorted; ours shuffles its batches."""
+SAMPLINGS = ("ours", "random", "group_by_length")
+"""Whose batches their trainer takes: ours (by length, shuffled), or what it draws itself: at random, or by length, from long to short."""
 
 
 def main() -> Iterator[str]:
@@ -60,9 +60,7 @@ def step_by_step() -> str:
             return Verdict.CONTINUE
 
         fit(config, checkpoint_dir=folder / "checkpoints", report=report)
-        job = prepare(config)
-        theirs = SameBatches(job, args=arguments(config, folder))
-        theirs.remove_callback(PrinterCallback)
+        theirs = their_trainer(config, folder, "ours")
         theirs.train()
     losses = [entry["loss"] for entry in theirs.state.log_history if "loss" in entry]
     apart = max(abs(one - other) for one, other in zip(ours, losses, strict=True))
@@ -80,7 +78,7 @@ def seed_by_seed() -> Iterator[str]:
     for sampling in SAMPLINGS:
         for metric in METRICS[TASK]:
             ours, theirs = ([scores[f"test_{metric}"] for scores in tested[name]] for name in ("fit", sampling))
-            yield f"{metric}, fit against transformers.Trainer with sampling '{sampling}': {compared(ours, theirs)}"
+            yield f"{metric}, fit against transformers.Trainer with batches '{sampling}': {compared(ours, theirs)}"
 
 
 def compared(ours: list[float], theirs: list[float]) -> str:
@@ -99,34 +97,54 @@ def short(seed: int) -> TrainConfig:
 
 
 def their_scores(config: TrainConfig, sampling: str) -> Scores:
-    """Trains by `transformers.Trainer`, with its own batches, its own padding and its own evaluation."""
-    job = prepare(config)
+    """Trains and evaluates by `transformers.Trainer`."""
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = their_trainer(config, Path(folder), sampling)
+        trainer.train()
+        found = trainer.evaluate(metric_key_prefix="test")
+    return {name: found[name] for name in (f"test_{metric}" for metric in METRICS[TASK])}
+
+
+def their_trainer(config: TrainConfig, folder: Path, sampling: str) -> Trainer:
+    """Their trainer with its own padding and its own evaluation of the test rows, about to train the model of the config."""
     train, test = map(Dataset.from_dict, train_and_test(config))
+    job = prepare(config)
 
     def score(heard: EvalPrediction) -> Scores:
         return SCORE[TASK](np.squeeze(heard.predictions), np.asarray(heard.label_ids))
 
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(
-            model=job.model,
-            args=arguments(config, Path(folder), sampling),
-            train_dataset=train,
-            data_collator=DataCollatorWithPadding(job.tokenizer),
-            processing_class=job.tokenizer,
-            compute_metrics=score,
-        )
-        trainer.remove_callback(PrinterCallback)
-        trainer.train()
-        found = trainer.evaluate(test, metric_key_prefix="test")
-    return {name: found[name] for name in (f"test_{metric}" for metric in METRICS[TASK])}
+    trainer = (SameBatches if sampling == "ours" else Trainer)(
+        model=job.model,
+        args=arguments(config, job.num_steps, folder, "random" if sampling == "ours" else sampling),
+        train_dataset=train,
+        eval_dataset=test,
+        data_collator=DataCollatorWithPadding(job.tokenizer),
+        processing_class=job.tokenizer,
+        compute_metrics=score,
+    )
+    trainer.remove_callback(PrinterCallback)
+    if isinstance(trainer, SameBatches):
+        trainer.batches = [batch.tolist() for batch in chain(*job.stretches)]
+    return trainer
 
 
-def arguments(config: TrainConfig, folder: Path, sampling: str = "random") -> TrainingArguments:
+class SameBatches(Trainer):
+    """Their trainer on batches that are given to it, of all epochs in order."""
+
+    batches: list[list[int]]
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """All batches as if they were one epoch."""
+        rows: Any = self.train_dataset
+        return DataLoader(rows, batch_sampler=self.batches, collate_fn=self.data_collator)
+
+
+def arguments(config: TrainConfig, num_steps: int, folder: Path, sampling: str) -> TrainingArguments:
     """Every setting of the config, in their words."""
     return TrainingArguments(
         output_dir=str(folder),
         seed=config.seed,
-        num_train_epochs=config.epochs,
+        max_steps=num_steps,  # of all epochs
         per_device_train_batch_size=config.batch_size,
         per_device_eval_batch_size=config.eval_batch_size,
         train_sampling_strategy=sampling,
@@ -145,20 +163,6 @@ def arguments(config: TrainConfig, folder: Path, sampling: str = "random") -> Tr
         report_to="none",
         disable_tqdm=True,
     )
-
-
-class SameBatches(Trainer):
-    """Their loop, optimizer and schedule over the batches of a job."""
-
-    def __init__(self, job: Job, args: TrainingArguments) -> None:
-        super().__init__(model=job.model, args=args, train_dataset=job.train)
-        self._job = job
-
-    def get_train_dataloader(self) -> DataLoader[Any]:
-        """All batches, in order."""
-        batches = [batch.tolist() for stretch in self._job.stretches for batch in stretch]
-        collate = collator(self._job.model, self._job.tokenizer, on_gpu=False)
-        return DataLoader(self._job.train, batch_sampler=batches, collate_fn=collate)
 
 
 def without_dropout(folder: Path) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from trainer.batching import collator
+from trainer.batching import Batches, collator
 from trainer.checkpoint import read_config, verify
 from trainer.config import TrainConfig
 from trainer.data import load, load_part
@@ -17,7 +17,7 @@ from trainer.document import ConfigError, Problem, nearest
 from trainer.encoded import Encoded
 from trainer.job import eval_batches
 from trainer.models import load_tokenizer, model_folder
-from trainer.process import quiet, threads
+from trainer.process import is_out_of_memory, quiet, threads
 from trainer.scoring import Scoring
 from trainer.sources.open import open_source
 from trainer.splits import Split
@@ -163,13 +163,25 @@ def _asking(folder: Path, config: TrainConfig) -> Iterator[tuple[PreTrainedModel
         yield model.train(mode=False), Setup(config, labels, load_tokenizer(folder))
 
 
-@torch.inference_mode()
 def _ask(model: PreTrainedModel, features: Encoded, setup: Setup) -> Scoring:
-    """Asks about every feature, at the precision that the model was trained with."""
-    task, config = TASKS[setup.config.task], setup.config
+    """Asks about every feature, in batches that are halved until they fit into memory."""
+    config = setup.config
+    while True:
+        try:
+            return _ask_in(eval_batches(features, config), model, features, setup)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error) or config.eval_batch_size == 1:
+                raise
+        config = config.model_copy(update={"eval_batch_size": config.eval_batch_size // 2})
+        torch.cuda.empty_cache()
+
+
+@torch.inference_mode()
+def _ask_in(batches: Batches, model: PreTrainedModel, features: Encoded, setup: Setup) -> Scoring:
+    """Asks at the precision that the model was trained with."""
+    task = TASKS[setup.config.task]
     collate = collator(model, setup.tokenizer, task.targets, on_gpu=model.device.type == "cuda")
-    mixed = MIXED.get(config.precision)
-    batches = eval_batches(features, config)
+    mixed = MIXED.get(setup.config.precision)
     scoring = Scoring(task, features, np.concatenate(batches), setup)
     for numbers in batches:
         batch = collate(features.__getitems__(numbers.tolist()))

@@ -20,7 +20,7 @@ from trainer.document import ConfigError, Problem
 from trainer.job import Job, prepare
 from trainer.loaders import Loaders
 from trainer.module import Module
-from trainer.process import interruptible, quiet, threads
+from trainer.process import interruptible, is_out_of_memory, quiet, threads
 from trainer.report import Ending, FitResult, Reporter, keep_going
 from trainer.reporting import Outside, Reporting
 from trainer.scoring import Scoring
@@ -181,10 +181,10 @@ def _train(trainer: Trainer, module: Module, loaders: Loaders, others: Others) -
     try:
         trainer.fit(module, datamodule=loaders)
     except (Diverged, RuntimeError, MemoryError) as error:
-        cause = error if _is_out_of_memory(error) else others.cause_of(error)
+        cause = error if is_out_of_memory(error) else others.cause_of(error)
         if isinstance(cause, Diverged):
             return Ending.DIVERGED, str(cause)
-        if _is_out_of_memory(cause):
+        if is_out_of_memory(cause):
             first_line = next(iter(str(cause).splitlines()), type(cause).__name__)
             return Ending.OUT_OF_MEMORY, f"optimizer step {module.curve.step + 1}: {first_line}"
         if cause is error:
@@ -195,11 +195,6 @@ def _train(trainer: Trainer, module: Module, loaders: Loaders, others: Others) -
             raise KeyboardInterrupt from None
         raise
     return Ending.COMPLETED, ""
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """The CPU's allocator raises a plain RuntimeError."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 def _free() -> None:

@@ -121,6 +121,8 @@ class Module(LightningModule):
         ignored = {name for other in OPTIMIZERS.values() for name in other.reads} - set(kind.reads)
         ignored |= {name for other in SCHEDULES.values() for name in other.uses} - set(schedule.uses)
         ignored |= {name for other in TASKS.values() for name in other.settings} - set(task.settings)
+        if self.config.lora_rank is None:
+            ignored |= {"lora_alpha", "lora_dropout"}
         settings = self.config.model_dump(mode="json") | kind.effective(optimizer)
         scalars = {name: value for name, value in settings.items() if not isinstance(value, dict | list)}
         return {name: value for name, value in scalars.items() if name not in ignored}

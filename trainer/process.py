@@ -58,3 +58,8 @@ def interruptible() -> Iterator[None]:
     finally:
         if in_main_thread:
             signal.signal(signal.SIGINT, handler)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that there is too little memory. The CPU's allocator raises a plain RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

