@@ -1,11 +1,9 @@
-"""The same config through `fit` and through `transformers.Trainer`: do they train alike? Half an hour on one thread, so by name alone.
+"""The same config through `fit` and through `transformers.Trainer`: do they train alike? An hour on one thread, so by name alone.
 
-Both begin with the same weights and read the same tokenized rows; all else is each trainer's own. First step by step, with
-the same batches and no dropout; then by the test scores of three seeds, where each draws its own batches and dropout.
+Both begin with the same weights and train on the same tokenized rows; padding, loop, optimizer, schedule and evaluation are each
+trainer's own. First step by step, on the same batches and without dropout; then by the test scores of three seeds.
 """
 
-import json
-import shutil
 import tempfile
 from collections.abc import Iterator
 from itertools import chain
@@ -21,7 +19,7 @@ from torch.utils.data import DataLoader
 from transformers import DataCollatorWithPadding, EvalPrediction, PrinterCallback, Trainer, TrainingArguments
 
 from benchmarks.glue_scores import METRICS, SCORE, fit_and_test, missing, recipe, said, train_and_test
-from trainer import TrainConfig, fit
+from trainer import TrainConfig, evaluate, fit
 from trainer.job import prepare
 from trainer.process import quiet
 from trainer.report import Report, Verdict
@@ -29,8 +27,9 @@ from trainer.report import Report, Verdict
 Scores = dict[str, float]
 
 TASK = "stsb"
+NAMES = [f"test_{metric}" for metric in METRICS[TASK]]
 SEEDS = (0, 1, 2)
-NUM_STEPS = 40
+NUM_STEPS = 100
 SAMPLINGS = ("ours", "random", "group_by_length")
 """Whose batches their trainer takes: ours (by length, shuffled), or what it draws itself: at random, or by length, from long to short."""
 
@@ -47,24 +46,28 @@ def main() -> Iterator[str]:
 
 
 def step_by_step() -> str:
-    """How far the losses of the two are apart when nothing is left to chance."""
+    """How far losses and test scores of the two are apart when nothing is left to chance."""
+    config = short(0).model_copy(
+        update={"max_train_rows": NUM_STEPS * 16, "epochs": 1, "dropout": 0.0, "attention_dropout": 0.0}
+    )
+    ours: list[float] = []
+
+    def report(heard: Report) -> Verdict:
+        ours.extend(point.value for point in heard.history if point.key == "train_loss")
+        return Verdict.CONTINUE
+
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        config = short(0).model_copy(
-            update={"model": str(without_dropout(folder)), "max_train_rows": NUM_STEPS * 16, "epochs": 1}
-        )
-        ours: list[float] = []
-
-        def report(heard: Report) -> Verdict:
-            ours.extend(point.value for point in heard.history if point.key == "train_loss")
-            return Verdict.CONTINUE
-
-        fit(config, checkpoint_dir=folder / "checkpoints", report=report)
-        theirs = their_trainer(config, folder, "ours")
-        theirs.train()
-    losses = [entry["loss"] for entry in theirs.state.log_history if "loss" in entry]
-    apart = max(abs(one - other) for one, other in zip(ours, losses, strict=True))
-    return f"{len(ours)} steps from loss {ours[0]:.3f} to {ours[-1]:.3f}: at most {apart:.1e} apart"
+        result = fit(config, checkpoint_dir=folder / "checkpoints", report=report)
+        assert result.checkpoint, result.reason
+        tested = evaluate(Path(result.checkpoint))
+        trainer = their_trainer(config, folder / "theirs", "ours")
+        trainer.train()
+        found = trainer.evaluate(metric_key_prefix="test")
+    theirs = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    apart = max(abs(one - other) for one, other in zip(ours, theirs, strict=True))
+    scores = ", ".join(f"{name} {tested[name]:.6f} and {found[name]:.6f}" for name in NAMES)
+    return f"{len(ours)} steps from loss {ours[0]:.3f} to {ours[-1]:.3f}: at most {apart:.1e} apart; {scores}"
 
 
 def seed_by_seed() -> Iterator[str]:
@@ -76,8 +79,8 @@ def seed_by_seed() -> Iterator[str]:
             found.append(fit_and_test(config)[0] if name == "fit" else their_scores(config, name))
             yield f"seed {seed}, {name}: {said(found[-1])}"
     for sampling in SAMPLINGS:
-        for metric in METRICS[TASK]:
-            ours, theirs = ([scores[f"test_{metric}"] for scores in tested[name]] for name in ("fit", sampling))
+        for metric in NAMES:
+            ours, theirs = ([scores[metric] for scores in tested[name]] for name in ("fit", sampling))
             yield f"{metric}, fit against transformers.Trainer with batches '{sampling}': {compared(ours, theirs)}"
 
 
@@ -102,7 +105,7 @@ def their_scores(config: TrainConfig, sampling: str) -> Scores:
         trainer = their_trainer(config, Path(folder), sampling)
         trainer.train()
         found = trainer.evaluate(metric_key_prefix="test")
-    return {name: found[name] for name in (f"test_{metric}" for metric in METRICS[TASK])}
+    return {name: found[name] for name in NAMES}
 
 
 def their_trainer(config: TrainConfig, folder: Path, sampling: str) -> Trainer:
@@ -118,8 +121,8 @@ def their_trainer(config: TrainConfig, folder: Path, sampling: str) -> Trainer:
         args=arguments(config, job.num_steps, folder, "random" if sampling == "ours" else sampling),
         train_dataset=train,
         eval_dataset=test,
-        data_collator=DataCollatorWithPadding(job.tokenizer),
-        processing_class=job.tokenizer,
+        data_collator=DataCollatorWithPadding(job.setup.tokenizer),
+        processing_class=job.setup.tokenizer,
         compute_metrics=score,
     )
     trainer.remove_callback(PrinterCallback)
@@ -163,13 +166,3 @@ def arguments(config: TrainConfig, num_steps: int, folder: Path, sampling: str) 
         report_to="none",
         disable_tqdm=True,
     )
-
-
-def without_dropout(folder: Path) -> Path:
-    """A copy of the model's folder that draws nothing at random."""
-    copy = shutil.copytree(recipe(TASK, 0).model, folder / "model")
-    file = copy / "config.json"
-    settings = json.loads(file.read_text(encoding="utf-8"))
-    none = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    file.write_text(json.dumps(settings | none), encoding="utf-8")
-    return copy

@@ -14,10 +14,8 @@ from typing import Any
 import numpy as np
 
 from trainer import TrainConfig, evaluate, fit
-from trainer.batching import collator
+from trainer.data import load
 from trainer.encoded import Encoded
-from trainer.job import Job, prepare
-from trainer.process import quiet
 from trainer.tasks import scores
 
 Columns = dict[str, list[Any]]
@@ -95,18 +93,12 @@ def constant_scores(config: TrainConfig) -> dict[str, float]:
 
 def train_and_test(config: TrainConfig) -> tuple[Columns, Columns]:
     """The tokenized rows that `fit` trains on and `evaluate` tests on, by model input, with their `labels`."""
-    official = config.model_copy(
-        update={"splits": "official", "max_validation_rows": None}
-    )  # validates on the test rows
-    with quiet():
-        ours, theirs = prepare(config), prepare(official)
-    return columns(ours, ours.train), columns(theirs, theirs.validation)
+    folder = Path(config.model)
+    return columns(load(config, "train", folder)), columns(load(config, "test", folder))
 
 
-def columns(job: Job, rows: Encoded) -> Columns:
-    collate = collator(job.model, job.tokenizer, on_gpu=False)
-    alone = [collate(rows.__getitems__([number])) for number in range(len(rows))]
-    return {name: [row[name][0].tolist() for row in alone] for name in alone[0]}
+def columns(rows: Encoded) -> Columns:
+    return {name: rows.column(name) for name in rows.names}
 
 
 def said(scores: dict[str, float]) -> str:

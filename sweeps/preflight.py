@@ -14,8 +14,7 @@ from sweeps.config import SweepConfig
 from sweeps.errors import ConfigError, PreflightError, Problem
 from sweeps.folder import SweepFolder
 from sweeps.record import check as check_tracking
-from trainer.document import Document, nearest
-from trainer.tasks import TASKS
+from trainer.document import Document
 
 _FREE_GB = 1.0
 """Less free disk than this is not worth starting with."""
@@ -44,7 +43,6 @@ def surroundings(config: SweepConfig) -> Iterator[Problem]:
 
     yield from _storage_problems(Path(config.storage.path))
     yield from (replace(each, key=f"train.{each.key}") if each.key else each for each in check_training(config.train))
-    yield from _metric_problems(config)
     yield from check_tracking(config.tracking.uri, create=True)
 
 
@@ -85,15 +83,6 @@ def _storage_problems(path: Path) -> Iterator[Problem]:
         yield Problem(
             key="storage.path", where=str(path), message=f"only {free_gb:.2f} GB free; {_FREE_GB:g} GB needed"
         )
-
-
-def _metric_problems(config: SweepConfig) -> Iterator[Problem]:
-    """A metric that the task does not measure would fail every trial."""
-    task = TASKS[config.train.task]
-    known = [f"val_{name}" for name in (*task.measures, "loss")]
-    if config.metric not in known:
-        message = f"task '{task.name}' measures no '{config.metric}'; it measures: {', '.join(known)}"
-        yield Problem(key="train.metric", message=message + nearest(config.metric, known))
 
 
 def _check_unchanged(config: SweepConfig, folder: SweepFolder) -> None:

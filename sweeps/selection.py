@@ -82,4 +82,7 @@ def used_params(trial: Trial) -> dict[str, Scalar]:
     """The searched settings that a trial used, with the values the trainer held; as asked if it never said."""
     if not trial.effective:
         return dict(trial.params)
-    return {name: trial.effective[name] for name in trial.params if name in trial.effective}
+    used = {name: trial.effective[name] for name in trial.params if name in trial.effective}
+    if "batch_size" in used and used["batch_size"] != trial.params["batch_size"]:
+        used["accumulate"] = trial.effective["accumulate"]  # memory ran out: the same step in smaller parts
+    return used

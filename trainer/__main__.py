@@ -10,7 +10,7 @@ import typer
 from pydantic import BaseModel
 
 from trainer.config import TrainConfig
-from trainer.data import check
+from trainer.data import check, submission_problems
 from trainer.document import ConfigError, Document, Problem
 from trainer.report import FitResult, Report, Verdict
 from trainer.tasks.embedding import BASE
@@ -39,14 +39,15 @@ def train(
 ) -> None:
     """Trains one model and keeps its best weights. Of a sweep's file, the `train` section is used."""
     try:
-        config = read_config(config_file, assignments or [])
+        document = Document.read(config_file)
+        config = configure(document, assignments or [])
         folder = _new_folder(output or Path("outputs") / time.strftime(f"{config.task}-%Y%m%d-%H%M%S"))
     except ConfigError as error:
         raise _refusal(error.problems, EXIT_CONFIG) from None
     if config.task == BASE.name:
-        raise typer.Exit(_embed(config, folder))
-    if problems := check(config):
-        raise _refusal(problems, EXIT_PREFLIGHT)
+        raise typer.Exit(_embed(config, folder, as_json=as_json))
+    if problems := [*check(config), *(submission_problems(config) if predict else ())]:
+        raise _refusal((placed(problem, document) for problem in problems), EXIT_PREFLIGHT)
     try:
         result, tested = _run(config, folder, test=test, predict=predict)
     except ConfigError as error:  # what only the loaded data or the machine could tell
@@ -58,17 +59,24 @@ def train(
         raise typer.Exit(EXIT_NO_MODEL)
 
 
-def read_config(file: Path, assignments: Sequence[str]) -> TrainConfig:
-    """Reads settings from a file of them, or from the `train` section of a sweep's file, with some replaced.
+def configure(document: Document, assignments: Sequence[str]) -> TrainConfig:
+    """Makes a config of a file of settings, or of the `train` section of a sweep's file, with some replaced.
 
     Raises:
         ConfigError: With everything that is wrong.
     """
-    document = Document.read(file)
     of_sweep = "train" in document.data
     for assignment in assignments:
         document.set(f"train.{assignment}" if of_sweep else assignment)
     return document.validate(_SweepFile).train if of_sweep else document.validate(TrainConfig)
+
+
+def placed(problem: Problem, document: Document) -> Problem:
+    """The problem with a setting, with the line that the setting is in."""
+    if not problem.key or problem.where:
+        return problem
+    loc = ("train", problem.key) if "train" in document.data else (problem.key,)
+    return document.problem(loc, problem.message)
 
 
 def _run(config: TrainConfig, folder: Path, *, test: bool, predict: bool) -> tuple[FitResult, dict[str, float]]:
@@ -87,12 +95,14 @@ def _run(config: TrainConfig, folder: Path, *, test: bool, predict: bool) -> tup
     return result, tested
 
 
-def _embed(config: TrainConfig, folder: Path) -> int:
+def _embed(config: TrainConfig, folder: Path, *, as_json: bool) -> int:
     from trainer.evaluate import embed
 
     try:
-        for file in embed(config, folder):
-            typer.echo(f"embeddings: {file}")
+        files = [str(file) for file in embed(config, folder)]
+        typer.echo("\n".join(f"embeddings: {file}" for file in files))
+        if as_json:
+            typer.echo(json.dumps({"embeddings": files}))
     except ConfigError as error:
         raise _refusal(error.problems, EXIT_PREFLIGHT) from None
     return 0
@@ -101,6 +111,12 @@ def _embed(config: TrainConfig, folder: Path) -> int:
 def _new_folder(folder: Path) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError.single("is there already and not empty; choose another --output", where=str(folder))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError.single(
+            f"cannot be made ({error.strerror}); choose another --output", where=str(folder)
+        ) from None
     return folder.absolute()
 
 

@@ -84,6 +84,7 @@ class TrainConfig(BaseModel):
     """Share of the train rows that is held out for validation."""
     max_train_rows: Count | None = None
     max_validation_rows: Count | None = 1000
+    """Also of a published validation part; null takes it all."""
     max_test_rows: Count | None = None
     max_length_tokens: Annotated[int, Field(ge=4)] = 128
     overwrite_cache: bool = False
@@ -178,7 +179,7 @@ class TrainConfig(BaseModel):
         if not isinstance(given, dict):
             return given
         known = TASKS.get(str(given.get("task")))
-        metric = given.get("metric") or (known.metric if known else "val_loss")
+        metric = str(given.get("metric") or (known.metric if known else "val_loss"))
         own = known.mode if known and metric == known.metric else "min" if metric.endswith(LESS_IS_BETTER) else "max"
         return {**given, "metric": metric, "mode": given.get("mode") or own}
 

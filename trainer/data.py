@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.cache import fingerprint, once
-from trainer.document import ConfigError, Problem
+from trainer.document import ConfigError, Problem, nearest
 from trainer.models import load_tokenizer, model_folder, model_problems, tokenizer_fingerprint
 from trainer.sources.open import open_source
 from trainer.sources.source import Source, read_rows
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trainer.config import TrainConfig
     from trainer.encoded import Encoded
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the cached files change their meaning."""
 LABELS = "labels.json"
 
@@ -35,6 +35,7 @@ def check(config: "TrainConfig") -> list[Problem]:
         found = _data_problems(config, task)
     except ConfigError as error:
         found = error.problems
+    found += _metric_problems(config, task)
     found += model_problems(config, task.kind, weights=task.needs_weights) + wandb_problems(config)
     if not found and not task.keeps:
         found = _too_few_features(config, task)
@@ -52,6 +53,31 @@ def _data_problems(config: "TrainConfig", task: Task) -> list[Problem]:
     for part in source.parts:
         found += _part_problems(source, part, task, labels, config)
     return found
+
+
+def _metric_problems(config: "TrainConfig", task: Task) -> list[Problem]:
+    """A metric that the task does not measure would fail at the first validation."""
+    known = [f"val_{name}" for name in (*task.measures, "loss")]
+    if config.metric in known:
+        return []
+    message = f"task '{task.name}' measures no '{config.metric}'; it measures: {', '.join(known)}"
+    return [Problem(key="metric", message=message + nearest(config.metric, known))]
+
+
+def submission_problems(config: "TrainConfig") -> list[Problem]:
+    """What keeps the rows without labels from being answered, found before anything is trained."""
+    task = TASKS[config.task]
+    if not task.answers_rows:
+        return [Problem(key="task", message=f"'{task.name}' has no answers to texts; leave --predict out")]
+    try:
+        source = open_source(config)
+        for part in source.unlabelled:
+            read_rows(source, part, task, labelled=False)
+    except ConfigError as error:
+        return error.problems
+    if source.unlabelled:
+        return []
+    return [Problem(where=str(config.data), message="has no rows without labels, which could be predicted")]
 
 
 def nothing_to_train(task: Task) -> Problem:
@@ -81,27 +107,33 @@ def labels_of(config: "TrainConfig", source: Source | None = None) -> Labels:
     return None if found is None else tuple(found)
 
 
-def load(config: "TrainConfig", split: Split, model_folder: Path) -> "Encoded":
+def load(config: "TrainConfig", split: Split, model_folder: Path, labels: Labels = ()) -> "Encoded":
     """The rows of a split, tokenized by the tokenizer of a model folder; from the cache if they are there.
 
     Only the part that the split is cut from is read: never the test rows for `train` or `validation`.
+
+    Args:
+        config: Names the data.
+        split: Which rows.
+        model_folder: Has the tokenizer.
+        labels: The classes that a model knows; empty takes those of the config's data.
 
     Raises:
         ConfigError: The data cannot be read, or the split is empty.
     """
     source = open_source(config)
-    encoded = load_part(config, part_of(split, source.parts, config), model_folder, source)
+    encoded = load_part(config, part_of(split, source.parts, config), model_folder, source, labels)
     if problems := _empty(split, encoded.num_rows, source.parts, config):
         raise ConfigError(problems)
     return encoded.take(choose(split, encoded.num_rows, source.parts, config))
 
 
-def load_part(config: "TrainConfig", part: str, model_folder: Path, source: Source) -> "Encoded":
+def load_part(config: "TrainConfig", part: str, model_folder: Path, source: Source, labels: Labels = ()) -> "Encoded":
     """All rows of one labelled part of a source, tokenized; from the cache if they are there."""
     from trainer.encoded import Encoded
 
     task = TASKS[config.task]
-    labels = labels_of(config, source)
+    labels = labels or labels_of(config, source)
 
     def build(folder: Path) -> None:
         rows = read_rows(source, part, task, labels=labels)

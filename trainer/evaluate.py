@@ -22,7 +22,7 @@ from trainer.scoring import Scoring
 from trainer.sources.open import open_source
 from trainer.splits import Split
 from trainer.tasks import TASKS, Task
-from trainer.tasks.task import Columns, Setup
+from trainer.tasks.task import Columns, Labels, Setup
 
 PREFIXES: dict[Split, str] = {"train": "train", "validation": "val", "test": "test"}
 MIXED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
@@ -46,10 +46,10 @@ def evaluate(checkpoint: Path, config: TrainConfig | None = None, split: Split =
     verify(checkpoint)
     config = config or read_config(checkpoint)
     with _asking(checkpoint, config) as (model, setup):
-        metrics = _ask(model, load(config, split, checkpoint), setup).metrics(PREFIXES[split])
+        metrics = _ask(model, load(config, split, checkpoint, _known(setup)), setup).metrics(PREFIXES[split])
         source = open_source(config)
         for name in source.more_tests if split == "test" else ():
-            rows = load_part(config, name, checkpoint, source)
+            rows = load_part(config, name, checkpoint, source, _known(setup))
             metrics |= _ask(model, rows, setup).metrics(f"{PREFIXES[split]}_{name}")
     return metrics
 
@@ -70,6 +70,8 @@ def predict(checkpoint: Path, inputs: Sequence[str | Sequence[str] | Mapping[str
         ConfigError: A row cannot be used.
     """
     verify(checkpoint)
+    if isinstance(inputs, str):
+        raise ConfigError.single("predict takes a list of texts, not a single text")
     if not inputs:
         return []
     config = read_config(checkpoint)
@@ -94,10 +96,11 @@ def new_rows(config: TrainConfig, inputs: Sequence[str | Sequence[str] | Mapping
     rows: Columns = {}
     problems = []
     for number, given in enumerate(inputs, start=1):
-        texts = (given,) if isinstance(given, str) else given
         try:
-            values = dict(texts) if isinstance(texts, Mapping) else _in_order(task, texts)
+            values = dict(given) if isinstance(given, Mapping) else _in_order(task, given)
             _check_columns(task, values)
+            if rows and set(values) != set(rows):
+                raise ValueError(f"has {', '.join(values)}; the inputs before have {', '.join(rows)}")  # noqa: TRY301
             for role, value in task.row(values, ()).items():
                 rows.setdefault(role, []).append(value)
         except ValueError as error:
@@ -111,8 +114,16 @@ def _roles(task: Task) -> list[str]:
     return [role for role, column in task.columns.items() if not column.target]
 
 
-def _in_order(task: Task, texts: Sequence[str]) -> dict[str, str]:
+def _known(setup: Setup) -> Labels:
+    """The classes that the model knows, if its task has such."""
+    return setup.labels if TASKS[setup.config.task].has_classes else ()
+
+
+def _in_order(task: Task, given: str | Sequence[str]) -> dict[str, str]:
     roles = _roles(task)
+    if not isinstance(given, Sequence):
+        raise ValueError(f"is not text: {given!r}")  # noqa: TRY004  told with the others
+    texts = (given,) if isinstance(given, str) else given
     if len(texts) > len(roles):
         raise ValueError(f"has {len(texts)} texts; task '{task.name}' reads {', '.join(roles)}")
     return dict(zip(roles, texts, strict=False))

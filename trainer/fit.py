@@ -25,6 +25,7 @@ from trainer.report import Ending, FitResult, Reporter, keep_going
 from trainer.reporting import Outside, Reporting
 from trainer.scoring import Scoring
 from trainer.tasks import TASKS
+from trainer.wandb_log import also_to_wandb
 
 
 def fit(
@@ -61,12 +62,20 @@ def fit(
         CheckpointError: `resume_from` is damaged.
         DeviceError: The process of another device could not go on.
     """
-    outside = Outside(
-        checkpoint_dir=checkpoint_dir, resume_dir=resume_dir, resume_interval_s=resume_interval_s, report=report
-    )
     try:
-        with quiet(), threads(config.num_threads), interruptible():
-            return _fit_in_memory(config, outside, resume_from)
+        with (
+            quiet(),
+            threads(config.num_threads),
+            interruptible(),
+            also_to_wandb(config, report) as (heard, finish),
+        ):
+            outside = Outside(
+                checkpoint_dir=checkpoint_dir,
+                resume_dir=resume_dir,
+                resume_interval_s=resume_interval_s,
+                report=heard,
+            )
+            return finish(_fit_in_memory(config, outside, resume_from))
     finally:
         _free()
 
@@ -186,7 +195,8 @@ def _train(trainer: Trainer, module: Module, loaders: Loaders, others: Others) -
             return Ending.DIVERGED, str(cause)
         if is_out_of_memory(cause):
             first_line = next(iter(str(cause).splitlines()), type(cause).__name__)
-            return Ending.OUT_OF_MEMORY, f"optimizer step {module.curve.step + 1}: {first_line}"
+            step = f"optimizer step {module.curve.step + 1}: " if cause is error else ""
+            return Ending.OUT_OF_MEMORY, step + first_line
         if cause is error:
             raise
         raise cause from error

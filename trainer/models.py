@@ -25,6 +25,8 @@ TOKENIZERS = (
     "sentencepiece.bpe.model",
     "tokenizer.model",
     "spm.model",
+    "source.spm",
+    "target.spm",
 )
 TOKENIZER_SETTINGS = (
     "tokenizer_config.json",

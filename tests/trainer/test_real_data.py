@@ -27,7 +27,7 @@ TESTED = {"sst2": 1_821, "cola": 1_063, "mrpc": 1_725, "stsb": 1_379}
 
 
 def config_of(task: str, data: Path, model: Path, **settings: Any) -> TrainConfig:
-    return TrainConfig(task=task, data=str(data), model=str(model), accelerator="cpu", **settings)
+    return TrainConfig(task=task, data=str(data), model=str(model), accelerator="cpu", num_threads=1, **settings)
 
 
 def rows_of(config: TrainConfig, part: str, *, labelled: bool = True) -> Columns:

@@ -45,10 +45,10 @@ class Leader(Others):
             if line == END:
                 break
             self._go.set()
-        with suppress(ProcessLookupError):
-            os.killpg(
-                os.getpid(), signal.SIGKILL
-            )  # with its loader processes, for it was started in a session of its own
+        with suppress(
+            ProcessLookupError
+        ):  # it was started in a session of its own, and takes its loader processes along
+            os.killpg(os.getpid(), signal.SIGKILL)
         os._exit(0)
 
 

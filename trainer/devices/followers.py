@@ -153,12 +153,12 @@ class Followers(Others):
                 failed = failed or bool(word.failure)
         code = process.wait()
         if not failed:
-            self._heard.put((order, Word(failure=_ended_by(code, process.pid))))
+            self._heard.put((order, Word(failure=ended_by(code, process.pid))))
         if not self._ending:
             let_go()
 
     def _error(self, order: Order, word: Word) -> Exception:
-        message = f"device {order.group.rank} of {self._group.size}, counted from 0: {word.failure}"
+        message = f"device {order.group.rank + 1} of {self._group.size}: {word.failure}"
         error = MemoryError(message) if word.out_of_memory else DeviceError(message)
         if word.traceback:
             error.add_note(word.traceback)
@@ -172,10 +172,11 @@ def _say(process: "subprocess.Popen[str]", line: str) -> None:
         process.stdin.flush()
 
 
-def _ended_by(code: int, pid: int) -> str:
+def ended_by(code: int, pid: int) -> str:
     """How a process ended, in words."""
     if code >= 0:
         return f"its process {pid} ended with exit code {code}"
-    name = signal.Signals(-code).name
+    known = {number.value: number.name for number in signal.Signals}
+    name = known.get(-code, f"signal {-code}")
     hint = "; a machine that runs out of memory does this" if name == "SIGKILL" else ""
     return f"its process {pid} was ended by {name}{hint}"

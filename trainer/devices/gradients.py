@@ -77,13 +77,13 @@ class SharedObjective:
     def _leave_out_unused(self, batch: Batch) -> None:
         """Parameters that no loss depends on get no gradient, and nobody may wait for it."""
         with undrawn():
-            used = _leaves(self._objective(batch))
+            used = leaves(self._objective(batch))
         for parameter in self._objective.parameters():
             if parameter.requires_grad and parameter not in used:
                 parameter.requires_grad_(False)
 
 
-def _leaves(loss: torch.Tensor) -> set[Any]:
+def leaves(loss: torch.Tensor) -> set[Any]:
     """The parameters that a loss depends on."""
     ahead: list[Any] = [loss.grad_fn]
     seen = set(ahead)

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LOOPBACK = "127.0.0.1"
+JOIN_TIMEOUT = timedelta(minutes=10)
+"""How long the others are waited for when all connect."""
 TIMEOUT = timedelta(hours=6)
-"""How long the others wait for one that works alone, as the first does when it writes a checkpoint or reports."""
+"""How long they wait later on: as long as the first one may take to write a checkpoint and to be told to go on."""
 
 T = TypeVar("T")
 
@@ -28,7 +30,7 @@ class Abandoned(Exception):  # noqa: N818  nothing went wrong here
 class Group:
     """The place of a process among those that train one model together. By default it is alone.
 
-    Every method is called by all of them, in the same order.
+    What it says to the others, all of them say, in the same order.
 
     Attributes:
         rank: Its number, from 0. The first one writes, reports and decides.
@@ -147,20 +149,23 @@ def joined(group: Group, others: Others, *, on_gpu: bool) -> Iterator[None]:
         wait_for_workers=False,
         master_listen_fd=others.meet(),
     )
+    backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"  # gloo also notices at once when a process is gone
     excepthook = sys.excepthook  # it sets one of its own, for good
     with _environment(_settings(group)):
-        # What is on the host goes by gloo, which also notices at once when a process is gone.
-        backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
-        distributed.init_process_group(backend, store=store, rank=group.rank, world_size=group.size, timeout=TIMEOUT)
+        distributed.init_process_group(
+            backend, store=store, rank=group.rank, world_size=group.size, timeout=JOIN_TIMEOUT
+        )
+        distributed.distributed_c10d._set_pg_timeout(TIMEOUT)  # noqa: SLF001  it has no public name
         try:
             yield
         finally:
+            let_go()
             distributed.destroy_process_group()
             sys.excepthook = excepthook
 
 
 def let_go() -> None:
-    """Frees this process from a GPU that waits for one that is gone. Called from another thread."""
+    """Frees this process from waiting for a GPU whose process is gone. Any thread may call it."""
     from torch import distributed
 
     if distributed.group.WORLD and "nccl" in distributed.get_backend_config():

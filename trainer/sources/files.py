@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from trainer.cache import fingerprint
 from trainer.document import ConfigError, Problem, nearest
 from trainer.reading.files import find_files, find_parallel
-from trainer.reading.formats import reader_of
+from trainer.reading.formats import reader_of, suffix_of
 from trainer.reading.parallel import parallel_files, read_parallel
 from trainer.reading.plain_text import text_files
 from trainer.reading.record import Reader, Record
@@ -66,8 +66,9 @@ class DataFolder:
         return str(self.found[part].path)
 
     def fingerprint(self, part: str) -> str:
-        """Hash of the content."""
-        return fingerprint(*self.found[part].files)
+        """Hash of the content, and of how it is read."""
+        files = self.found[part].files
+        return fingerprint([suffix_of(file) for file in files], *files)
 
     def records(self, part: str) -> Iterator[Record | Problem]:
         """The rows of a file."""

@@ -48,7 +48,8 @@ class GlueFiles:
         file = self._file(part)
         bare = self.glue.header and part not in self.glue.submissions
         found = (read_bare_tsv(self.glue.header) if bare else read_tsv)(file)
-        return _without_short_rows(found) if self.glue.drops_short_rows else found
+        labelled = part not in self.glue.submissions
+        return _without_short_rows(found) if self.glue.drops_short_rows and labelled else found
 
     def _path(self, part: str) -> Path:
         glue = self.glue

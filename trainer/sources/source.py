@@ -62,12 +62,14 @@ def read_rows(source: Source, part: str, task: "Task", *, labels: "Labels" = (),
     wanted = {role: column for role, column in task.columns.items() if labelled or not column.target}
     rows: Columns = {role: [] for role in wanted}
     places: dict[str, str] | None = None
+    unplaced: list[str] = []
     problems: list[Problem] = []
     for found in source.records(part):
         if isinstance(found, Record):
             if places is None:
                 places = _places(found, source, task, source.where(part), labelled=labelled)
-            problem = _add(found, places, task, labels, rows)
+                unplaced = _unplaced(places, source, task)
+            problem = _unexpected(found, unplaced) or _add(found, places, task, labels, rows)
         else:
             problem = found
         if problem:
@@ -113,9 +115,24 @@ def _places(record: Record, source: Source, task: "Task", where: str, *, labelle
 
 
 def _find(role: str, record: Record, source: Source, task: "Task") -> str | None:
+    return next((name for name in _names(role, source, task) if name in record.values), None)
+
+
+def _names(role: str, source: Source, task: "Task") -> tuple[str, ...]:
     given = source.columns.get(role)
-    names = (given,) if given else task.columns[role].names
-    return next((name for name in names if name in record.values), None)
+    return (given,) if given else task.columns[role].names
+
+
+def _unplaced(places: Mapping[str, str], source: Source, task: "Task") -> list[str]:
+    """Optional columns that the first row did not have."""
+    roles = [role for role, column in task.columns.items() if column.optional and role not in places]
+    return [name for role in roles for name in _names(role, source, task)]
+
+
+def _unexpected(record: Record, unplaced: list[str]) -> Problem | None:
+    """A row that has more than the first one is not left out in silence."""
+    late = [column for column in unplaced if column in record.values]
+    return Problem(where=record.where, message=f"has '{late[0]}', which the first row has not") if late else None
 
 
 def _add(record: Record, places: Mapping[str, str], task: "Task", labels: "Labels", rows: "Columns") -> Problem | None:

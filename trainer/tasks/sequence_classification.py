@@ -41,6 +41,11 @@ class SequenceClassification(Task):
     keeps: ClassVar = ("label",)
     uses: ClassVar = ("label_smoothing",)
 
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Of a number there is no label to smooth."""
+        return super().settings if self.labels is not None else self.reads
+
     def row(self, values: Mapping[str, Any], labels: Labels) -> dict[str, Any]:
         """Texts that are not empty; the label by its name, or a finite number."""
         row = {role: value if role == "label" else text_of(role, value) for role, value in values.items()}
@@ -51,6 +56,12 @@ class SequenceClassification(Task):
     def _name(self, label: Any, labels: tuple[str, ...]) -> str:
         if isinstance(label, int) and not isinstance(label, bool) and self.labels and 0 <= label < len(labels):
             return labels[label]  # an id, as the hub has it
+        if label is None or label == "" or label != label:  # noqa: PLR0124  NaN
+            raise ValueError("label is missing")
+        if isinstance(label, float) and label.is_integer():
+            label = int(label)
+        if not isinstance(label, str | int):
+            raise ValueError(f"label must be a word or a whole number, got {label!r}")  # noqa: TRY004  the row is wrong
         written = str(label).strip()
         if written in self.written:
             return labels[self.written.index(written)]

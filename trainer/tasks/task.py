@@ -153,8 +153,8 @@ class Task(ABC):
         return {}
 
     def new_model(self, folder: Path, settings: Mapping[str, Any]) -> "PreTrainedModel":
-        """The model that training begins with, as `load_model` loads it."""
-        return self.load_model(folder, settings)
+        """The model that training begins with. A head of another size than the task's begins anew."""
+        return self.load_model(folder, {**settings, "ignore_mismatched_sizes": True})
 
     def load_model(self, folder: Path, settings: Mapping[str, Any]) -> "PreTrainedModel":
         """The model of a folder, in 32 bits. A head that the folder has no weights for begins at random.

@@ -1,0 +1,51 @@
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from trainer.config import TrainConfig
+from trainer.devices.followers import COMMAND, ended_by
+from trainer.devices.group import Group
+from trainer.devices.messages import END, Order
+
+MakeConfig = Callable[..., TrainConfig]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (3, "its process 7 ended with exit code 3"),
+        (-11, "its process 7 was ended by SIGSEGV"),
+        (-9, "its process 7 was ended by SIGKILL; a machine that runs out of memory does this"),
+        (-40, "its process 7 was ended by signal 40"),
+    ],
+)
+def test_how_a_process_ended_is_said_in_words(code: int, words: str) -> None:
+    assert ended_by(code, 7) == words
+
+
+def test_an_order_arrives_as_it_was_given(make_config: MakeConfig) -> None:
+    config = make_config(learning_rate=0.1 + 0.2, data={"train": "rows.tsv"}, columns={"text": "Größe"})
+    order = Order(config=config, resume_from=Path("/state"), group=Group(rank=1, size=2, local_rank=1, port=7))
+    assert Order.model_validate_json(order.model_dump_json()) == order
+
+
+@pytest.mark.parametrize("ends", ["by word", "by death"])
+def test_a_follower_ends_with_its_leader(make_config: MakeConfig, ends: str) -> None:
+    order = Order(config=make_config(), resume_from=None, group=Group(rank=1, size=2, local_rank=1))
+    follower = subprocess.Popen(
+        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    assert follower.stdin is not None
+    follower.stdin.write(order.model_dump_json().encode() + b"\n")
+    follower.stdin.flush()
+    said, complained = follower.communicate(END.encode() if ends == "by word" else b"", timeout=30)
+    assert follower.returncode == -9
+    assert (said, complained) == (b"", b"")
+
+
+def test_a_follower_without_a_leader_does_nothing() -> None:
+    done = subprocess.run([sys.executable, *COMMAND[1:]], input=b"", capture_output=True, check=True, timeout=30)
+    assert (done.stdout, done.stderr) == (b"", b"")
