@@ -224,7 +224,7 @@ def their_steps(config: TrainConfig) -> Seconds:
         names = ("input_ids", "token_type_ids", "labels")
         trainer = Trainer(
             model=job.model,
-            args=arguments(config, Path(folder)),
+            args=arguments(config, job.num_steps, Path(folder), "group_by_length"),
             train_dataset=Dataset.from_dict({name: job.train.column(name) for name in names}),
             data_collator=DataCollatorWithPadding(job.setup.tokenizer),
             processing_class=job.setup.tokenizer,

@@ -125,7 +125,9 @@ def load(config: "TrainConfig", split: Split, model_folder: Path, labels: Labels
     encoded = load_part(config, part_of(split, source.parts, config), model_folder, source, labels)
     if problems := _empty(split, encoded.num_rows, source.parts, config):
         raise ConfigError(problems)
-    return encoded.take(choose(split, encoded.num_rows, source.parts, config))
+    group = TASKS[config.task].group
+    groups = encoded.groups(group) if group else None
+    return encoded.take(choose(split, encoded.num_rows, source.parts, config, groups))
 
 
 def load_part(config: "TrainConfig", part: str, model_folder: Path, source: Source, labels: Labels = ()) -> "Encoded":

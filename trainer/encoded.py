@@ -84,6 +84,13 @@ class Encoded(Dataset[Feature]):
         """What is kept of the rows, by column."""
         return {} if self._rows is None else self._rows.take(pa.array(self._chosen)).to_pydict()
 
+    def groups(self, name: str) -> np.ndarray:
+        """A number for each row that is here, the same for rows that have the same in a column that is kept."""
+        assert self._rows is not None
+        alike = self._rows.column(name).combine_chunks().dictionary_encode().indices.to_numpy()
+        chosen: np.ndarray = np.asarray(alike)[self._chosen]
+        return chosen
+
     def numbers(self, features: np.ndarray) -> list[int]:
         """The rows that features were made of, as they are counted in the file."""
         numbers: list[int] = self._chosen[self.owners[features]].tolist()

@@ -126,8 +126,8 @@ def fit_in(
         done, first_step = resumed.progress.validation, resumed.progress.step
     ahead = job.stretches[done:]
     curve = Curve(first_step, batch_of=job.describe_step, mean=group.mean if group.size > 1 else own)
-    sizes = [len(step) for stretch in job.stretches for step in stretch]
-    module = Module(job.model, job.setup, _scoring(job, group), curve, step_sizes=sizes, group=group)
+    weights = job.step_weights(parts=config.accumulate * group.size)
+    module = Module(job.model, job.setup, _scoring(job, group), curve, step_weights=weights, group=group)
     reporting = Reporting(
         job.setup, outside=outside, resumed=resumed, stretches=ahead, lengths=job.train.lengths, group=group
     )
@@ -164,6 +164,8 @@ def _scoring(job: Job, group: Group) -> Scoring:
 
 def _trainer(config: TrainConfig, group: Group, reporting: Reporting, *, epochs: int) -> Trainer:
     shared_gpus = group.size > 1 and on_gpu(config)
+    if config.precision == "16-mixed" and (config.accelerator == "cpu" or not torch.cuda.is_available()):
+        raise ConfigError([Problem(key="precision", message="16-mixed needs a GPU; take bf16-mixed or 32-true here")])
     try:
         return Trainer(
             accelerator=config.accelerator if group.size == 1 else "gpu" if shared_gpus else "cpu",

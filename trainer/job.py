@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
 from transformers import PreTrainedModel
 
 from trainer.adapters import add_adapters
@@ -48,6 +49,12 @@ class Job:
         """Optimizer steps of the whole horizon."""
         return sum(map(len, self.stretches))
 
+    def step_weights(self, parts: int) -> np.ndarray:
+        """What the rows of each optimizer step of the whole horizon weigh, if it is cut into so many parts."""
+        weights = TASKS[self.setup.config.task].weights(self.train)
+        steps = chain(*self.stretches)  # a step too small for its parts repeats rows
+        return np.array([weights[np.resize(step, max(len(step), parts))].sum() for step in steps]).clip(min=1.0)
+
     def describe_step(self, step: int) -> str:
         """The rows that an optimizer step (from 1) learns from, by their numbers (from 1) in the data set."""
         rows = list(chain(*self.stretches))[step - 1]
@@ -87,7 +94,12 @@ def _model(setup: Setup, folder: Path) -> PreTrainedModel:
     """The model with its head, its adapters, and its gradients where the config wants them."""
     config, task = setup.config, TASKS[setup.config.task]
     seed_all(config.seed, NEW_HEAD)
-    model = task.new_model(folder, task.head(setup.labels) | model_settings(config, folder))
+    settings = task.head(setup.labels) | model_settings(config, folder)
+    try:
+        model = task.new_model(folder, settings)
+    except (OSError, SafetensorError) as error:
+        message = f"its weights cannot be read: {str(error).splitlines()[0]}"
+        raise ConfigError.single(message, where=str(folder)) from None
     if config.lora_rank is not None:
         add_adapters(model, config)
     freeze(model, embeddings=config.freeze_embeddings, num_layers=config.num_frozen_layers)

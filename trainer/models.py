@@ -155,9 +155,13 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     names = ["input_ids", "token_type_ids", "attention_mask"]
     if not takes_token_types(settings):
         names.remove("token_type_ids")
-    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-        folder, config=settings, model_input_names=names, trust_remote_code=False, local_files_only=True
-    )
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            folder, config=settings, model_input_names=names, trust_remote_code=False, local_files_only=True
+        )
+    except (OSError, ValueError) as error:
+        message = f"its tokenizer cannot be read: {str(error).splitlines()[0]}"
+        raise ConfigError.single(message, where=str(folder)) from None
     known = getattr(settings, "vocab_size", None)
     if known is not None and len(tokenizer) > known:
         message = f"its tokenizer has {len(tokenizer)} tokens, but its model only {known}"

@@ -1,7 +1,6 @@
 """The model as Lightning trains it."""
 
-from collections.abc import Sequence
-
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -27,7 +26,7 @@ class Module(LightningModule):
         setup: Of the run.
         scoring: Of the validation rows.
         curve: Gets what is measured; knows how many steps were done before.
-        step_sizes: Rows of each optimizer step of the whole horizon, over which the schedule is laid out.
+        step_weights: What all parts of each optimizer step weigh together, over the whole horizon of the schedule.
         group: The processes that train together.
     """
 
@@ -38,7 +37,7 @@ class Module(LightningModule):
         scoring: Scoring,
         curve: Curve,
         *,
-        step_sizes: Sequence[int],
+        step_weights: np.ndarray,
         group: Group,
     ) -> None:
         super().__init__()
@@ -48,8 +47,8 @@ class Module(LightningModule):
         self.val_metrics: dict[str, float] = {}
         self._setup = setup
         self._task = TASKS[setup.config.task]
-        self._step_sizes = step_sizes
-        self._num_steps = len(step_sizes)
+        self._step_weights = step_weights
+        self._num_steps = len(step_weights)
         self._num_parts = setup.config.accumulate * group.size
         self._scoring = scoring
         self._objective = SharedObjective(Objective(model, self._task, setup.config.label_smoothing), group)
@@ -61,19 +60,17 @@ class Module(LightningModule):
 
     def training_step(self, batch: Batch) -> torch.Tensor:
         """Returns the mean loss of a micro-batch. Raises Diverged if it is not finite."""
-        share = self._share(len(batch["input_ids"]))
+        share = self._share(batch)
         batch = self._task.corrupt(batch, self._setup)
         last = self.curve.num_micro_batches + 1 == self.config.accumulate
         loss = self._objective.loss(batch, last=last)
-        if share != 1:
-            loss = loss * share
+        loss = loss * share
         self.curve.add_loss(loss.detach())
         return loss
 
-    def _share(self, num_rows: int) -> float:
-        """What a part of a step weighs, so that each row of the step weighs the same; 1 where all parts are alike."""
-        step_size = max(self._step_sizes[self.curve.step], self._num_parts)  # a smaller step repeats rows
-        return num_rows * self._num_parts / step_size
+    def _share(self, batch: Batch) -> torch.Tensor | float:
+        """What a part of a step counts, so that each target of the step counts the same; 1 where all parts are alike."""
+        return self._task.weight(batch) * float(self._num_parts / self._step_weights[self.curve.step])
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Notes the step and its learning rate."""

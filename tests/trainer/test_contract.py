@@ -19,7 +19,7 @@ from trainer.document import ConfigError
 from trainer.evaluate import embed, evaluate, predict
 from trainer.fit import fit
 from trainer.optimizers import OPTIMIZERS
-from trainer.report import Ending, FitResult
+from trainer.report import Ending, FitResult, Report, Verdict
 from trainer.schedules import SCHEDULES
 from trainer.tasks import TASKS
 
@@ -110,7 +110,7 @@ def families(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def configure(make_config: MakeConfig, families: Callable[[str], Path], tmp_path: Path) -> Callable[..., TrainConfig]:
     def make(task: str, family: str = "bert", **settings: Any) -> TrainConfig:
         name, text = FILES[task]
-        (tmp_path / "data").mkdir()
+        (tmp_path / "data").mkdir(exist_ok=True)
         (tmp_path / "data" / name).write_text(text)
         few = {"epochs": 1, "batch_size": 8, "validations": 2, "max_length_tokens": 32, "validation_ratio": 0.2}
         few |= {"stride_tokens": 8} if task.startswith("squad") else {}
@@ -146,6 +146,28 @@ def test_every_task_on_every_family(
         pair = ("film", "film") if task == "regression" else "the film was fine"
         answers = predict(checkpoint, [INPUTS.get(task, pair)] * 2)
         assert [set(answer) for answer in answers] == [SAID[task]] * 2
+
+
+@pytest.mark.parametrize(("task", "family"), [("ner", "bert"), ("clm", "gpt2"), ("translation", "t5")])
+def test_micro_batches_make_the_step_of_the_whole(
+    task: str, family: str, configure: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    """Also where their rows have unlike numbers of targets."""
+
+    def losses(**settings: Any) -> list[float]:
+        found: list[float] = []
+
+        def report(heard: Report) -> Verdict:
+            found.extend(point.value for point in heard.history if point.key == "train_loss")
+            return Verdict.CONTINUE
+
+        also = {} if family == "t5" else {"attention_dropout": 0.0}
+        config = configure(task, family, dropout=0.0, **also, **settings)
+        fit(config, checkpoint_dir=tmp_path / "checkpoints", report=report)
+        return found
+
+    whole = losses(batch_size=16)
+    assert losses(batch_size=4, accumulate=4) == pytest.approx(whole, rel=1e-3)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

@@ -330,7 +330,7 @@ def test_a_validation_needs_a_step_of_its_own(make_config: MakeConfig, tmp_path:
         fit(make_config(epochs=1, validations=10), checkpoint_dir=tmp_path)
 
 
-@pytest.mark.parametrize("settings", [{"accelerator": "gpu"}, {"accelerator": "tpu"}])
+@pytest.mark.parametrize("settings", [{"accelerator": "gpu"}, {"accelerator": "tpu"}, {"precision": "16-mixed"}])
 def test_a_machine_that_is_not_there_is_a_problem_of_the_config(
     make_config: MakeConfig, tmp_path: Path, settings: dict[str, Any]
 ) -> None:

@@ -183,3 +183,36 @@ def test_another_vocabulary_is_another_tokenizer(folder: Path, tiny_model: Path)
     assert tokenizer_fingerprint(folder) == tokenizer_fingerprint(tiny_model)
     (folder / "tokenizer.json").write_text((folder / "tokenizer.json").read_text().replace("film", "movie"))
     assert tokenizer_fingerprint(folder) != tokenizer_fingerprint(tiny_model)
+
+
+def test_files_that_are_not_what_they_should_be(
+    make_config: Callable[..., TrainConfig], tiny_model: Path, tmp_path: Path
+) -> None:
+    from trainer.fit import fit
+
+    for name, message in (
+        ("tokenizer.json", "its tokenizer cannot be read: "),
+        ("model.safetensors", "its weights cannot be read: "),
+    ):
+        folder = Path(shutil.copytree(tiny_model, tmp_path / name))
+        (folder / name).write_bytes(b"{not what it was")
+        with pytest.raises(ConfigError, match=f"{folder}: {message}"):
+            fit(make_config(model=str(folder)), checkpoint_dir=tmp_path / "out")
+
+
+def test_a_head_of_another_size_begins_anew(
+    make_config: Callable[..., TrainConfig], glue: Path, tmp_path: Path
+) -> None:
+    from trainer.fit import fit
+
+    first = fit(make_config(epochs=1, validations=1), checkpoint_dir=tmp_path / "two")
+    (tmp_path / "train.tsv").write_text("text\tlabel\n" + "fine\ta\ndull\tb\nfilm\tc\n" * 10)
+    config = make_config(
+        task="classification", model=str(first.checkpoint), data={"train": str(tmp_path / "train.tsv")}, validations=1
+    )
+    second = fit(config, checkpoint_dir=tmp_path / "three")
+    assert json.loads((Path(str(second.checkpoint)) / "config.json").read_text())["id2label"] == {
+        "0": "a",
+        "1": "b",
+        "2": "c",
+    }

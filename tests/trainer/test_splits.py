@@ -1,11 +1,12 @@
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trainer.config import TrainConfig
-from trainer.splits import choose, part_of
+from trainer.splits import SPLITS, choose, part_of
 
 GLUE = ("train", "validation")
 WHOLE = ("train", "validation", "test")
@@ -78,3 +79,15 @@ def test_a_test_file_alone_leaves_the_validation_to_be_cut_from_train(make_confi
         "train",
         "test",
     ]
+
+
+def test_what_belongs_together_is_not_cut_apart(make_config: Callable[..., TrainConfig]) -> None:
+    groups = np.repeat(np.arange(20), 5)
+    config = make_config(validation_ratio=0.12)
+    cut = {split: choose(split, 100, ("train",), config, groups) for split in SPLITS}
+    assert sorted(row for rows in cut.values() for row in rows) == list(range(100))
+    held = {split: set(groups[rows].tolist()) for split, rows in cut.items()}
+    assert not held["train"] & held["validation"]
+    assert not held["train"] & held["test"]
+    assert not held["validation"] & held["test"]
+    assert {split: len(rows) for split, rows in cut.items()} == {"train": 70, "validation": 15, "test": 15}

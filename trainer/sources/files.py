@@ -1,7 +1,7 @@
 """Files of one's own: a folder, or a file a split."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,7 +114,13 @@ def _find(folder: Path, config: "TrainConfig", task: "Task") -> dict[str, Path]:
         source, target = _languages(config)
         if any(path.suffix in {f".{source}", f".{target}"} for path in folder.iterdir()):
             return find_parallel(folder, source, target)
-    return find_files(folder, task.formats)
+    try:
+        return find_files(folder, task.formats)
+    except ConfigError as error:
+        if not task.parallel or config.columns:
+            raise
+        hint = "; files such as train.en and train.de want columns: {source: en, target: de}"
+        raise ConfigError(replace(each, message=each.message + hint) for each in error.problems) from None
 
 
 def _languages(config: "TrainConfig") -> tuple[str, str]:

@@ -54,6 +54,16 @@ class LanguageModeling(Task):
         """Blocks of tokens."""
         return Features({"input_ids": _blocks(rows["text"], setup.tokenizer, setup.config.max_length_tokens)})
 
+    def weights(self, features: "Encoded") -> "np.ndarray":
+        """Its tokens: of all alike, the same share is guessed."""
+        lengths: np.ndarray = features.lengths.astype(float)
+        return lengths
+
+    def weight(self, batch: "dict[str, torch.Tensor]") -> "torch.Tensor":
+        """The sum of the `weights` of a batch."""
+        total: torch.Tensor = batch["attention_mask"].sum()
+        return total
+
     @abstractmethod
     def corrupt(
         self, batch: "dict[str, torch.Tensor]", setup: Setup, draw: "torch.Generator | None" = None

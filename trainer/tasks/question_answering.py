@@ -40,6 +40,7 @@ class QuestionAnswering(Task):
         "answers": Column(("answers",), target=True),
     }
     formats: ClassVar = QUESTIONS
+    group: ClassVar = "context"
     keeps: ClassVar = ("context", "answers")
     reads: ClassVar = ("max_length_tokens", "stride_tokens")
     uses: ClassVar = ("max_answer_tokens",)

@@ -104,6 +104,8 @@ class Task(ABC):
     """File suffix -> reader."""
     parallel: ClassVar[bool] = False
     """Whether it also reads pairs of files, line by line."""
+    group: ClassVar[str | None] = None
+    """Of the columns it keeps, the one whose rows must not be cut apart: they are about the same thing."""
     keeps: ClassVar[tuple[str, ...]] = ()
     """Columns of the rows that its metrics and answers need; if there are none, features are the rows."""
     reads: ClassVar[tuple[str, ...]] = ("max_length_tokens",)
@@ -211,6 +213,16 @@ class Task(ABC):
         """How many losses the mean loss of a batch is the mean of."""
         labels = batch.get("labels")
         return len(batch["input_ids"]) if labels is None or labels.ndim == 1 else (labels != IGNORED).sum()
+
+    def weights(self, features: "Encoded") -> "np.ndarray":
+        """How many losses the mean loss of each feature is the mean of, for parts of a step to be put together by."""
+        import numpy as np
+
+        return np.ones(len(features))
+
+    def weight(self, batch: "dict[str, torch.Tensor]") -> "torch.Tensor | float":
+        """The sum of the `weights` of a batch, as it comes from the loader."""
+        return float(len(batch["input_ids"]))
 
     # What the model says
 
