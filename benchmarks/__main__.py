@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 NAMES = ("launcher_overhead", "trainer_speed")
+"""Those of a few minutes. `glue_scores` and `agreement` take an hour each, and run when they are named."""
 
 
 def run(names: list[str]) -> None:
