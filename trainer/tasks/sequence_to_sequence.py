@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from trainer.reading.formats import TRANSLATIONS
 from trainer.tasks import text_scores
-from trainer.tasks.task import IGNORED, Column, Columns, Features, Labels, Setup, Task
+from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,16 +71,6 @@ class SequenceToSequence(Task):
     def written_tokens(self, config: "TrainConfig") -> int:
         """A whole target, once for each beam."""
         return config.max_target_tokens * config.num_beams
-
-    def weights(self, features: "Encoded") -> "np.ndarray":
-        """Tokens that have a target."""
-        import numpy as np
-
-        return np.array([np.count_nonzero(labels != IGNORED) for labels in features.column("labels")], dtype=float)
-
-    def weight(self, batch: "dict[str, torch.Tensor]") -> "torch.Tensor":
-        """The sum of the `weights` of a batch."""
-        return (batch["labels"] != IGNORED).sum()
 
     def says(
         self, model: "PreTrainedModel", batch: "dict[str, torch.Tensor]", output: Any, setup: Setup

@@ -218,11 +218,14 @@ class Task(ABC):
         """How many losses the mean loss of each feature is the mean of, for parts of a step to be put together by."""
         import numpy as np
 
-        return np.ones(len(features))
+        targets = features.column("labels") if "labels" in features.names else []
+        if not targets or np.ndim(targets[0]) == 0:
+            return np.ones(len(features))
+        return np.array([np.count_nonzero(labels != IGNORED) for labels in targets], dtype=float)
 
-    def weight(self, batch: "dict[str, torch.Tensor]") -> "torch.Tensor | float":
+    def weight(self, batch: "dict[str, torch.Tensor]") -> "torch.Tensor | int":
         """The sum of the `weights` of a batch, as it comes from the loader."""
-        return float(len(batch["input_ids"]))
+        return self.num_targets(batch)
 
     # What the model says
 

@@ -93,16 +93,6 @@ class TokenClassification(Task):
             "label2id": {name: number for number, name in enumerate(names)},
         }
 
-    def weights(self, features: "Encoded") -> "np.ndarray":
-        """Tokens that have a target."""
-        import numpy as np
-
-        return np.array([np.count_nonzero(labels != IGNORED) for labels in features.column("labels")], dtype=float)
-
-    def weight(self, batch: "dict[str, torch.Tensor]") -> "torch.Tensor":
-        """The sum of the `weights` of a batch."""
-        return (batch["labels"] != IGNORED).sum()
-
     def says(
         self, model: "PreTrainedModel", batch: "dict[str, torch.Tensor]", output: Any, setup: Setup
     ) -> "torch.Tensor":
