@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -108,40 +107,6 @@ def test_a_device_whose_process_is_killed_is_named(make_config: MakeConfig, tmp_
     with pytest.raises(DeviceError) as caught:
         fit(make_config(devices=2, batch_size=8), checkpoint_dir=tmp_path, report=report)
     assert str(caught.value).startswith(f"device 2 of 2: its process {killed[0]} was ended by SIGKILL")
-
-
-@pytest.mark.slow
-def test_too_little_memory_on_another_device_halves_the_micro_batches_of_all(
-    make_config: MakeConfig, tmp_path: Path
-) -> None:
-    """And then Ctrl+C ends them all."""
-    words = " ".join(["fine", "plot"] * 29)
-    file = tmp_path / "train.tsv"
-    file.write_text("text\tlabel\n" + "".join(f"{words}\t{number % 2}\n" for number in range(2700)))
-    # Attention weights of 1215 rows, 2 heads and 60 x 60 tokens are 33.4 MiB: above 32 the system is asked each time.
-    settings: dict[str, Any] = {"task": "classification", "data": {"train": str(file)}, "max_length_tokens": 64}
-    heard = []
-
-    def report(report: Report) -> Verdict:
-        heard.append((report.validation, report.effective["batch_size"]))
-        if report.validation == 1:
-            (follower,) = psutil.Process().children()
-            follower.rlimit(
-                psutil.RLIMIT_AS, (follower.memory_info().vms // 2, psutil.RLIM_INFINITY)
-            )  # no more than now
-        else:
-            signal.raise_signal(signal.SIGINT)
-        return Verdict.CONTINUE
-
-    with pytest.raises(KeyboardInterrupt):
-        fit(
-            make_config(devices=2, batch_size=2048, validations=2, **settings),
-            checkpoint_dir=tmp_path / "checkpoints",
-            resume_dir=tmp_path / "resume",
-            resume_interval_s=0,
-            report=report,
-        )
-    assert heard == [(1, 2048), (2, 1024)]
 
 
 FIT = """

@@ -58,7 +58,8 @@ def test_labels_are_counted_as_published(real_glue: Path, real_model: Path) -> N
 def test_a_pretrained_model_learns_to_classify_and_answers_the_test_file(
     real_glue: Path, real_model: Path, tmp_path: Path
 ) -> None:
-    config = config_of("sst2", real_glue, real_model, learning_rate=1e-4, max_train_rows=960, epochs=2, validations=2)
+    few = {"max_train_rows": 800, "max_validation_rows": 100, "max_test_rows": 300, "epochs": 2, "validations": 2}
+    config = config_of("sst2", real_glue, real_model, learning_rate=1e-4, **few)
     checkpoint = Path(str(fit(config, checkpoint_dir=tmp_path).checkpoint))
     assert evaluate(checkpoint)["test_accuracy"] > 0.7  # always the larger class: 0.51
     said = predict(checkpoint, ["a wonderful , moving film", "dull and badly acted"])
