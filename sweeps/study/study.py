@@ -20,11 +20,11 @@ from sweeps.errors import PreflightError
 from sweeps.folder import SweepFolder
 from sweeps.halt import Halt
 from sweeps.history import History
-from sweeps.study.draw import draw, write
+from sweeps.study.draw import write
 from sweeps.study.live import Live
 from sweeps.study.pruners import PRUNERS
-from sweeps.study.samplers import build_sampler
 from sweeps.study.snapshot import Facts, to_trial
+from sweeps.study.source import Sampled, Source
 from sweeps.study.storage import open_storage
 
 _CAUSED_BY_STOPPING = frozenset({Kind.PRUNED, Kind.LOST, Kind.FAILED})
@@ -53,6 +53,7 @@ class Study:
         self._again: deque[int] = deque()
         self._listeners: list[Listener] = []
         self._halt = halt
+        self._source: Source = Sampled(config)
 
     @classmethod
     def open(cls, config: SweepConfig, folder: SweepFolder, *, history: History, halt: Halt) -> Self:
@@ -114,7 +115,7 @@ class Study:
             return Turn.DONE
         if self._again:
             return self._attempt(self._again.popleft())
-        if len(self._study.get_trials(deepcopy=False)) < self._config.budget.trials:
+        if self._source.has(len(self._study.get_trials(deepcopy=False))):
             return self._new()
         return Turn.WAIT if self._live else Turn.DONE
 
@@ -185,11 +186,7 @@ class Study:
     def _drawn(self, number: int) -> Facts:
         """The configuration of a trial, drawn if it has none. A driver that died in between changes nothing."""
         frozen = self._frozen(number)
-        if (facts := Facts.read(frozen)) is not None:
-            return facts
-        search, budget = self._config.search, self._config.budget
-        self._study.sampler = build_sampler(search.sampler, seed=search.seed, number=number, num_trials=budget.trials)
-        return Facts(seed=self._config.train.seed, params=draw(self._study, frozen, self._config.space))
+        return Facts.read(frozen) or self._source.draw(self._study, frozen)
 
     # ------------------------------------------------------------------ telling
 
