@@ -5,7 +5,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-NAMES = ("launcher_overhead", "trainer_speed")
+NAMES = ("launcher_overhead", "trainer_speed", "gpu_speed")
 """Those of a few minutes. `glue_scores` and `agreement` take an hour each, and run when they are named."""
 
 
