@@ -55,7 +55,7 @@ def plan(config: SweepConfig) -> str:
     return "\n".join(
         [
             f"{config.name}: everything is there; nothing was started",
-            f"search:  {config.budget.trials} trials, sampler {search.sampler}, pruner {search.pruner}",
+            f"search:  {config.num_trials} trials, sampler {search.sampler}, pruner {search.pruner.name}",
             f"metric:  {config.metric}, {config.mode}",
             f"space:   {', '.join(config.space.root)}",
             f"train:   {train.task}, {train.model}, {train.epochs} epochs, {train.validations} validations",

@@ -8,8 +8,6 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -22,8 +20,8 @@ from ruamel.yaml import YAML
 from search_spaces import SHIPPED, Choice, Space
 from search_spaces.space import problem, read_parameters
 from sweeps.launchers.names import LAUNCHERS
-from sweeps.study.pruners import PRUNERS
-from sweeps.study.samplers import SAMPLERS
+from sweeps.search import SearchConfig, budget_misfit, misfits
+from sweeps.section import Section
 from trainer.config import Count, Mode, Number, TrainConfig, absolute
 from trainer.document import ConfigError, Document, Problem, nearest, unknown
 from trainer.tasks import TASKS
@@ -60,35 +58,13 @@ NOT_SEARCHED = frozenset(
 """Settings that must be the same in every trial, or trials could not be compared."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
-
-
-class SearchConfig(_Section):
-    """How configurations are chosen, and when hopeless ones are stopped."""
-
-    sampler: str = "tpe"
-    pruner: str = "asha"
-    seed: Annotated[int, Field(ge=0)] = 0
-    """Draws the configurations; `train.seed` trains them."""
-
-    @field_validator("sampler", "pruner")
-    @classmethod
-    def _known(cls, value: str, info: ValidationInfo) -> str:
-        name = str(info.field_name)
-        known = sorted({"sampler": SAMPLERS.keys(), "pruner": PRUNERS.keys()}[name])
-        if value not in known:
-            raise ValueError(unknown(name, value, known))
-        return value
-
-
-class BudgetConfig(_Section):
+class BudgetConfig(Section):
     """When the sweep ends."""
 
     trials: Count = 16
 
 
-class ResourcesConfig(_Section):
+class ResourcesConfig(Section):
     """What one trial needs, and how many may run at once."""
 
     cpus: Annotated[Number, Field(ge=0.01)] = 1
@@ -107,7 +83,7 @@ class ResourcesConfig(_Section):
         return value
 
 
-class TrackingConfig(_Section):
+class TrackingConfig(Section):
     """Where MLflow keeps the record."""
 
     uri: str = "sqlite:///mlflow.db"
@@ -126,7 +102,7 @@ class TrackingConfig(_Section):
         return f"sqlite:///{absolute(path)}"
 
 
-class StorageConfig(_Section):
+class StorageConfig(Section):
     """Where checkpoints, curves and the study are kept."""
 
     path: str = "./runs"
@@ -150,13 +126,13 @@ class StorageConfig(_Section):
         return f"sqlite:///{absolute(value.removeprefix('sqlite:///'))}"
 
 
-class KeepConfig(_Section):
+class KeepConfig(Section):
     """Which checkpoints stay on disk."""
 
     top_k: Count = 3
 
 
-class SweepConfig(_Section):
+class SweepConfig(Section):
     """One sweep."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -185,6 +161,22 @@ class SweepConfig(_Section):
             raise ValidationError.from_exception_data("Space", details)
         return read
 
+    @field_validator("search")
+    @classmethod
+    def _fits_the_space(cls, search: SearchConfig, info: ValidationInfo) -> SearchConfig:
+        details = list(misfits(search, info.data.get("space"), info.data.get("train")))
+        if details:
+            raise ValidationError.from_exception_data("search", details)
+        return search
+
+    @field_validator("budget")
+    @classmethod
+    def _fits_the_search(cls, budget: BudgetConfig, info: ValidationInfo) -> BudgetConfig:
+        misfit = budget_misfit(info.data["search"], budget.trials) if "search" in info.data else None
+        if misfit is not None:
+            raise ValidationError.from_exception_data("budget", [problem(("trials",), misfit)])
+        return budget
+
     @field_validator("resources")
     @classmethod
     def _has_the_devices(cls, value: ResourcesConfig, info: ValidationInfo) -> ResourcesConfig:
@@ -193,6 +185,11 @@ class SweepConfig(_Section):
         if train and train.devices > max(1, there):
             raise ValueError(f"{kind} is {there:g}, but each trial trains on {train.devices} devices (train.devices)")
         return value
+
+    @property
+    def num_trials(self) -> int:
+        """How many trials there will be."""
+        return self.search.num_trials(self.space, self.budget.trials)
 
     @property
     def metric(self) -> str:

@@ -89,6 +89,7 @@ class Trial:
         attempt: The newest attempt, from 1.
         params: The settings the sampler chose.
         seed: The seed it trains with.
+        replicate: How many trials before it had the same settings, with other seeds.
         outcome: How it ended; None while it lives.
         reason: One line of cause, when there is one.
         values: Raw value of the sweep's metric by validation index.
@@ -106,6 +107,7 @@ class Trial:
     attempt: int
     params: Mapping[str, Scalar]
     seed: int
+    replicate: int = 0
     outcome: Kind | None = None
     reason: str = ""
     values: Mapping[int, float] = field(default_factory=dict)

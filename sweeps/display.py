@@ -62,7 +62,7 @@ class Display:
         said += [f"{name} {show(value)}" for name, value in trial.params.items()]
         if trial.reason:
             said.append(trial.reason)
-        return f"[{self._ended()}/{self._config.budget.trials}] " + ", ".join(said) + f" | {self._summary()}"
+        return f"[{self._ended()}/{self._config.num_trials}] " + ", ".join(said) + f" | {self._summary()}"
 
     def _summary(self) -> str:
         best = self._best()
@@ -74,7 +74,7 @@ class Display:
     def _render(self) -> Group:
         names = list(self._config.space.root)
         table = Table(
-            title=f"{self._config.name}: {self._ended()} of {self._config.budget.trials} trials ended", expand=False
+            title=f"{self._config.name}: {self._ended()} of {self._config.num_trials} trials ended", expand=False
         )
         table.add_column("trial", justify="right")
         table.add_column("outcome")
@@ -114,7 +114,7 @@ class Display:
         ended = self._ended() - self._ended_before
         if ended == 0:
             return None
-        return (time.monotonic() - self._begun) / ended * max(0, self._config.budget.trials - self._ended())
+        return (time.monotonic() - self._begun) / ended * max(0, self._config.num_trials - self._ended())
 
 
 def say(console: Console, text: str) -> None:

@@ -112,7 +112,7 @@ def sweep_note(config: SweepConfig) -> str:
     searched = ", ".join(f"`{name}`" for name in config.space.root)
     return (
         f"**{config.name}** searches {searched} for `{config.train.model}` on `{config.train.task}`: "
-        f"{config.search.sampler}, {config.search.pruner}, {config.budget.trials} trials, best `{config.metric}` ({config.mode}).\n\n"
+        f"{config.search.sampler}, {config.search.pruner.name}, {config.num_trials} trials, best `{config.metric}` ({config.mode}).\n\n"
         f"The winner: `sweeps best {config.name}`"
     )
 

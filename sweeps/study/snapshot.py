@@ -24,6 +24,7 @@ class Facts:
 
     Attributes:
         seed: Training seed.
+        replicate: How often the same configuration was asked before, with other seeds.
         params: The configuration, whole from the start; Optuna's own fields are filled one by one.
         attempt: The newest attempt, from 1; 0 before it was handed out.
         losses: Attempts whose worker died under them.
@@ -33,6 +34,7 @@ class Facts:
 
     seed: int
     params: Mapping[str, Value]
+    replicate: int = 0
     attempt: int = 0
     losses: int = 0
     heard: int = 0
@@ -64,6 +66,7 @@ def to_trial(frozen: FrozenTrial, folder: SweepFolder) -> Trial:
         attempt=facts.attempt,
         params=facts.params,
         seed=facts.seed,
+        replicate=facts.replicate,
         outcome=None if facts.outcome is None or frozen.state == TrialState.RUNNING else Kind(facts.outcome),
         reason=facts.reason,
         values=dict(frozen.intermediate_values),

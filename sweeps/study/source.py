@@ -1,14 +1,21 @@
 """Where the configurations of a study come from."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import optuna
 from optuna.trial import FrozenTrial
 
+from search_spaces import Value
 from sweeps.config import SweepConfig
 from sweeps.study.draw import draw
-from sweeps.study.samplers import build_sampler
+from sweeps.study.duplicates import Asked, training_seed
+from sweeps.study.grid import grid
+from sweeps.study.past import Past
+from sweeps.study.samplers import SAMPLERS, WITHOUT_PRUNED, Occasion
 from sweeps.study.snapshot import Facts
+
+_REDRAWS = 8
+"""How often something else is drawn when a configuration was tried already."""
 
 
 class Source(Protocol):
@@ -31,13 +38,44 @@ class Sampled:
 
     def __init__(self, config: SweepConfig) -> None:
         self._config = config
+        self._asked = Asked()
 
     def has(self, number: int) -> bool:
         """Up to the budget."""
-        return number < self._config.budget.trials
+        return number < self._config.num_trials
 
     def draw(self, study: optuna.Study, trial: FrozenTrial) -> Facts:
-        """Draws by a sampler made for this trial alone."""
-        search, budget = self._config.search, self._config.budget
-        study.sampler = build_sampler(search.sampler, seed=search.seed, number=trial.number, num_trials=budget.trials)
-        return Facts(seed=self._config.train.seed, params=draw(study, trial, self._config.space))
+        """Draws something new; in a space where nothing new is left, a replicate with another training seed."""
+        self._asked.before(trial.number, study.get_trials(deepcopy=False))
+        params = self._new(study, trial)
+        replicate = self._asked.count(params)
+        return Facts(seed=training_seed(self._config.train.seed, replicate), replicate=replicate, params=params)
+
+    def _new(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, Value]:
+        """The first draw that was not tried yet; else any point that was not; else the first draw."""
+        first, written = self._draw(study, trial, 0)
+        params, redraw = first, 0
+        while self._asked.count(params) and redraw < _REDRAWS:
+            redraw += 1
+            params, written = self._draw(study, trial, redraw)
+        if self._asked.count(params):
+            points = grid(self._config.space, self._config.search.seed)
+            return next((point for point in points if not self._asked.count(point)), first)
+        for key, value in written.items():
+            study._storage.set_trial_system_attr(trial._trial_id, key, value)  # noqa: SLF001 - as samplers do
+        return params
+
+    def _draw(self, study: optuna.Study, trial: FrozenTrial, redraw: int) -> tuple[dict[str, Value], dict[str, Any]]:
+        """Draws by a sampler made for this draw alone; also what it wants to remember of it."""
+        search = self._config.search
+        occasion = Occasion(
+            space=self._config.space,
+            seed=search.seed,
+            number=trial.number,
+            redraw=redraw,
+            startup_trials=search.num_startup_trials(self._config.num_trials),
+        )
+        past = Past(study, trial, SAMPLERS[search.sampler](occasion))
+        if search.sampler in WITHOUT_PRUNED:
+            past.rank_cliffs_worst()
+        return draw(past, trial, self._config.space), past.kept

@@ -22,7 +22,6 @@ from sweeps.halt import Halt
 from sweeps.history import History
 from sweeps.study.draw import write
 from sweeps.study.live import Live
-from sweeps.study.pruners import PRUNERS
 from sweeps.study.snapshot import Facts, to_trial
 from sweeps.study.source import Sampled, Source
 from sweeps.study.storage import open_storage
@@ -69,7 +68,7 @@ class Study:
             storage=open_storage(folder.journal, config.storage.study),
             study_name=config.name,
             direction="minimize" if config.mode == "min" else "maximize",
-            pruner=PRUNERS[config.search.pruner](config.train.validations),
+            pruner=config.search.pruner.build(config.train.validations, config.mode),
             load_if_exists=True,
         )
         opened = cls(study, config, folder, history, halt)

@@ -1,0 +1,80 @@
+"""What a sampler may see of a study, and where what it writes goes."""
+
+import copy
+import math
+from collections.abc import Container
+from typing import Any, cast
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+
+class Past(optuna.Study):
+    """A study as it was before one trial: that trial is not in it, and nothing that a sampler writes reaches storage.
+
+    Samplers share their drafts with each other through attributes of running trials. A driver that dies after such a write
+    would find the draft of a trial that was never asked, and draw another one. Here the writes are kept aside, so a draw
+    is a function of the other trials alone.
+
+    Attributes:
+        kept: What the sampler wrote about its trial.
+    """
+
+    def __init__(self, study: optuna.Study, trial: FrozenTrial, sampler: optuna.samplers.BaseSampler) -> None:
+        self.__dict__.update(study.__dict__)
+        self.sampler = sampler
+        self.kept: dict[str, Any] = {}
+        self._before = [each for each in study.get_trials(deepcopy=False) if each.number != trial.number]
+        self._storage = cast("BaseStorage", _Aside(self))
+
+    def get_trials(
+        self,
+        deepcopy: bool = True,  # noqa: FBT001, FBT002 - Optuna's signature
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        """The other trials, as they were."""
+        return self._get_trials(deepcopy, states)
+
+    def _get_trials(
+        self,
+        deepcopy: bool = True,  # noqa: FBT001, FBT002 - Optuna's signature
+        states: Container[TrialState] | None = None,
+        use_cache: bool = False,  # noqa: FBT001, FBT002
+    ) -> list[FrozenTrial]:
+        del use_cache
+        found = [each for each in self._before if states is None or each.state in states]
+        return copy.deepcopy(found) if deepcopy else found
+
+    def rank_cliffs_worst(self) -> None:
+        """Shows trials that became NaN as completed with the worst value there is.
+
+        For samplers that learn from completed trials only: to them, a cliff that stops trials would be unknown land.
+        """
+        values = [each.value for each in self._before if each.state == TrialState.COMPLETE and each.value is not None]
+        if values:
+            worst = max(values) if self.direction == optuna.study.StudyDirection.MINIMIZE else min(values)
+            self._before = [_completed(each, worst) if _fell(each) else each for each in self._before]
+
+
+class _Aside:
+    """Takes what a sampler wants to write about its trial."""
+
+    def __init__(self, past: Past) -> None:
+        self._past = past
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: object) -> None:
+        """Keeps it aside."""
+        del trial_id
+        self._past.kept[key] = value
+
+
+def _fell(trial: FrozenTrial) -> bool:
+    return trial.state == TrialState.PRUNED and any(map(math.isnan, trial.intermediate_values.values()))
+
+
+def _completed(trial: FrozenTrial, value: float) -> FrozenTrial:
+    shown = copy.copy(trial)
+    shown.state = TrialState.COMPLETE
+    shown.value = value
+    return shown
