@@ -5,13 +5,20 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from sweeps.errors import ConfigError, Exit, PreflightError
 
+if TYPE_CHECKING:
+    from sweeps.config import SweepConfig
+
+Config = Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped example.")]
+SweepName = Annotated[str | None, typer.Option("--name", help="Name of the sweep; replaces the one in CONFIG.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the sweep of this name.")]
+Probed = Annotated[bool, typer.Option("--probe/--no-probe", help="Whether a plan trains a few steps to measure them.")]
 Assignments = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting, as in train.epochs=5.")
 ]
@@ -30,33 +37,61 @@ app = typer.Typer(
 
 @app.command()
 def run(
-    config: Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped example.")] = "quickstart",
-    name: Annotated[str | None, typer.Option(help="Name of the sweep; replaces the one in CONFIG.")] = None,
+    config: Config = "quickstart",
+    *,
+    name: SweepName = None,
     assignments: Assignments = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the sweep of this name.")] = False,  # noqa: FBT002
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, start nothing.")] = False,  # noqa: FBT002
+    resume: Resume = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="The same as `sweeps plan`.")] = False,
+    probe: Probed = True,
 ) -> None:
     """Run a sweep: search, choose the best model, test it once."""
-    from sweeps.closing import closing, plan
-    from sweeps.config import read, validate
+    from sweeps.closing import closing
     from sweeps.display import say
-    from sweeps.folder import SweepFolder
-    from sweeps.preflight import preflight, what_else
     from sweeps.run import run as run_sweep
 
-    console = Console()
-    document = read(config, name=name, assignments=assignments or ())
-    try:
-        loaded = validate(document)
-    except ConfigError as error:
-        raise ConfigError([*error.problems, *what_else(document, error.problems)]) from None
     if dry_run:
-        preflight(loaded, SweepFolder(Path(loaded.storage.path) / loaded.name), resume=resume)
-        say(console, plan(loaded))
+        plan(config, name=name, assignments=assignments, resume=resume, probe=probe)
         return
+    loaded = _load(config, name, assignments)
+    console = Console()
     finished = run_sweep(loaded, resume=resume, console=console)
     say(console, closing(loaded, finished))
     raise typer.Exit(finished.exit)
+
+
+@app.command()
+def plan(
+    config: Config = "quickstart",
+    *,
+    name: SweepName = None,
+    assignments: Assignments = None,
+    resume: Resume = False,
+    probe: Probed = True,
+) -> None:
+    """Check everything, train a few steps, and say what the sweep will take. Starts nothing."""
+    from sweeps.closing import plan as describe
+    from sweeps.display import say
+    from sweeps.folder import SweepFolder
+    from sweeps.plan import measure
+    from sweeps.preflight import preflight
+
+    loaded = _load(config, name, assignments)
+    preflight(loaded, SweepFolder(Path(loaded.storage.path) / loaded.name), resume=resume)
+    say(Console(), describe(loaded))
+    if probe:
+        say(Console(), measure(loaded))
+
+
+def _load(config: str, name: str | None, assignments: list[str] | None) -> "SweepConfig":
+    from sweeps.config import read, validate
+    from sweeps.preflight import what_else
+
+    document = read(config, name=name, assignments=assignments or ())
+    try:
+        return validate(document)
+    except ConfigError as error:
+        raise ConfigError([*error.problems, *what_else(document, error.problems)]) from None
 
 
 @app.command()

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
-from sweeps.display import duration, show
+from sweeps.cost import cost_of
 from sweeps.run import Finished
+from sweeps.words import show
 
 if TYPE_CHECKING:
     from sweeps.best import Best
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def closing(config: SweepConfig, finished: Finished) -> str:
     """What a person should read when a sweep has ended."""
-    lines = [f"{config.name}: {_counts(finished.trials)}"]
+    lines = [f"{config.name}: {_counts(finished.trials)}", f"cost:    {cost_of(config, finished.trials)}"]
     resume = _command("run", f"{config.storage.path}/{config.name}/sweep.yaml", "--resume")
     choice = finished.choice
     if choice is None:
@@ -32,6 +33,7 @@ def closing(config: SweepConfig, finished: Finished) -> str:
             [*lines, *choice.notes, f"when that is mended, under another name: {_command('run', 'CONFIG')}"]
         )
     winner = choice.ranking[0]
+    lines.append(f"ended:   {finished.ended}")
     tracking = () if _found_from_here(config) else ("--tracking", config.tracking.uri)
     lines += [
         f"spread:  {_spread(config, finished.trials)}",
@@ -78,8 +80,7 @@ def summary(best: "Best") -> str:
 
 def _counts(trials: list[Trial]) -> str:
     counts = Counter(str(trial.outcome or "unfinished") for trial in trials)
-    seconds = sum(trial.summary.get("train_seconds", 0.0) for trial in trials)
-    return f"{len(trials)} trials, {', '.join(f'{n} {kind}' for kind, n in counts.items())}; {duration(seconds)} of training"
+    return f"{len(trials)} trials, {', '.join(f'{n} {kind}' for kind, n in counts.items())}"
 
 
 def _spread(config: SweepConfig, trials: list[Trial]) -> str:

@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -19,10 +19,11 @@ from ruamel.yaml import YAML
 
 from search_spaces import SHIPPED, Choice, Space
 from search_spaces.space import problem, read_parameters
-from sweeps.launchers.names import LAUNCHERS
+from sweeps.budget import BudgetConfig
+from sweeps.resources import ResourcesConfig
 from sweeps.search import SearchConfig, budget_misfit, misfits
 from sweeps.section import Section
-from trainer.config import Count, Mode, Number, TrainConfig, absolute
+from trainer.config import Count, Mode, TrainConfig, absolute
 from trainer.document import ConfigError, Document, Problem, nearest, unknown
 from trainer.tasks import TASKS
 
@@ -56,31 +57,6 @@ NOT_SEARCHED = frozenset(
     }
 )
 """Settings that must be the same in every trial, or trials could not be compared."""
-
-
-class BudgetConfig(Section):
-    """When the sweep ends."""
-
-    trials: Count = 16
-
-
-class ResourcesConfig(Section):
-    """What one trial needs, and how many may run at once."""
-
-    cpus: Annotated[Number, Field(ge=0.01)] = 1
-    gpus: Annotated[Number, Field(ge=0)] = 0
-    concurrent: Count | Literal["auto"] = "auto"
-    """Trials at once; `auto` is as many as the cluster has room for."""
-    max_attempts: Count = 3
-    """How often a trial is tried when its worker dies under it."""
-    launcher: str = "ray_tune"
-
-    @field_validator("launcher")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        if value not in LAUNCHERS:
-            raise ValueError(unknown("launcher", value, LAUNCHERS))
-        return value
 
 
 class TrackingConfig(Section):
@@ -184,6 +160,14 @@ class SweepConfig(Section):
         kind, there = ("gpus", value.gpus) if value.gpus else ("cpus", value.cpus)
         if train and train.devices > max(1, there):
             raise ValueError(f"{kind} is {there:g}, but each trial trains on {train.devices} devices (train.devices)")
+        return value
+
+    @field_validator("resources")
+    @classmethod
+    def _has_what_the_budget_counts(cls, value: ResourcesConfig, info: ValidationInfo) -> ResourcesConfig:
+        budget = info.data.get("budget")
+        if budget and not value.gpus and (names := budget.without_gpus()):
+            raise ValueError(f"gpus is 0, so no GPU hour is ever spent; leave out budget.{', budget.'.join(names)}")
         return value
 
     @property

@@ -101,6 +101,7 @@ class Trial:
         resume: Folder of its newest resume state.
         started_ms: When it was first asked, in Unix milliseconds.
         finished_ms: When it ended.
+        busy_s: Seconds that it held a worker, over all attempts, as far as its driver lived to see.
     """
 
     number: int
@@ -119,6 +120,7 @@ class Trial:
     resume: str | None = None
     started_ms: int = 0
     finished_ms: int | None = None
+    busy_s: float = 0.0
 
     @property
     def value(self) -> float | None:

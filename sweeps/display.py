@@ -10,7 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeps.config import SweepConfig
-from sweeps.contract import Kind, Scalar, Trial
+from sweeps.contract import Kind, Trial
+from sweeps.cost import cost_of
+from sweeps.words import duration, show
 
 _STYLES = {
     Kind.COMPLETED: "green",
@@ -91,7 +93,7 @@ class Display:
             table.add_row(
                 str(trial.number), kind, at, value, *map(Text, searched), style="bold" if trial is best else ""
             )
-        return Group(table, Text(self._summary()))
+        return Group(table, Text(self._summary()), Text(str(cost_of(self._config, self._trials.values()))))
 
     def _shown(self) -> list[Trial]:
         newest = sorted(self._trials.values(), key=lambda trial: (trial.outcome is not None, -trial.number))
@@ -120,15 +122,3 @@ class Display:
 def say(console: Console, text: str) -> None:
     """Prints a text as it is: paths and messages have brackets, and those mean nothing here."""
     console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def show(value: Scalar) -> str:
-    """A setting, short."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def duration(seconds: float) -> str:
-    """A time span, short: `45 s`, `12 min`, `3.5 h`."""
-    if seconds < 90:  # noqa: PLR2004 - where minutes begin to read better
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004

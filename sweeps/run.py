@@ -12,6 +12,7 @@ from rich.console import Console
 
 from sweeps.config import SweepConfig, dump
 from sweeps.contract import Kind, Launcher, Trial
+from sweeps.cost import cost_of
 from sweeps.display import Display
 from sweeps.environment import environment
 from sweeps.errors import Exit, PreflightError
@@ -65,6 +66,7 @@ class Finished:
         choice: Who won; None when the sweep was stopped before that.
         recorded: Whether MLflow has all of it.
         page: Address of the page with the trials' curves.
+        ended: Why no more trials were tried; empty when the sweep was stopped before that.
     """
 
     exit: int
@@ -72,6 +74,7 @@ class Finished:
     choice: Choice | None
     recorded: bool
     page: str
+    ended: str = ""
 
 
 def run(config: SweepConfig, *, resume: bool = False, console: Console | None = None) -> Finished:
@@ -113,6 +116,7 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
             choice=choice,
             recorded=recorded,
             page=record.page(config.tracking.uri if config.tracking.uri.startswith("http") else _LOCAL_PAGE),
+            ended="" if choice is None else study.ended,
         )
 
 
@@ -153,6 +157,8 @@ def _close(config: SweepConfig, folder: SweepFolder, study: Study, record: Recor
     """Writes the report and ends the record; says whether all of it arrived."""
     winner = choice.ranking[0] if choice and choice.ranking else None
     test = choice.tested.metrics if choice and choice.tested else {}
+    ended = study.ended if choice else ""
+    cost = cost_of(config, study.trials()).metrics
     report = render(
         config,
         trials=study.trials(),
@@ -160,16 +166,19 @@ def _close(config: SweepConfig, folder: SweepFolder, study: Study, record: Recor
         test=test,
         environment=environment(),
         notes=choice.notes if choice else (),
+        ended=ended,
     )
     write_atomically(folder.report, report)
     if choice is None:
-        return record.finish("stopped", files=[folder.report], timeout_s=_HASTE_S)
+        return record.finish("stopped", files=[folder.report], cost=cost, timeout_s=_HASTE_S)
     return record.finish(
         "finished" if winner else "failed",
         winner=winner,
         test=test,
         files=[folder.report, folder.test_results, *([] if config.has_secrets else [folder.config])],
         model=winner.checkpoint if winner else None,
+        cost=cost,
+        reason=ended,
     )
 
 

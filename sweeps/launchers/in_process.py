@@ -1,21 +1,26 @@
 """One trial after the other in this very process: no cluster to start, a debugger just works."""
 
 import platform
+import time
 from collections.abc import Callable
-from functools import partial
 from typing import Self, TypeVar
 
-from sweeps.config import ResourcesConfig
-from sweeps.contract import Asker, TrialFunction, TrialSpec
+from sweeps.contract import Asker, Report, TrialFunction, TrialSpec, Verdict
+from sweeps.launchers.too_long import too_long
+from sweeps.resources import ResourcesConfig
 
 T = TypeVar("T")
 
 
 class InProcess:
-    """The launcher with one slot. See `sweeps.contract.Launcher`."""
+    """The launcher with one slot, whatever a trial asks for. See `sweeps.contract.Launcher`.
+
+    Nothing here can end a trial from outside: `resources.trial_hours` is looked at when a trial reports, and one that hangs
+    hangs for ever.
+    """
 
     def __init__(self, resources: ResourcesConfig) -> None:
-        del resources  # one slot, whatever a trial asks for
+        self._trial_hours = resources.trial_hours
 
     def __enter__(self) -> Self:
         return self
@@ -26,9 +31,20 @@ class InProcess:
     def run(self, study: Asker, trial: TrialFunction) -> None:
         """Runs attempts until there are no more."""
         while isinstance(spec := study.ask(), TrialSpec):
-            number, attempt = spec.number, spec.attempt
-            outcome = trial(spec, partial(study.report, number, attempt))
-            study.finish(number, attempt, outcome)
+            outcome = trial(spec, self._reporter(study, spec))
+            study.finish(spec.number, spec.attempt, outcome)
+
+    def _reporter(self, study: Asker, spec: TrialSpec) -> Callable[[Report], Verdict]:
+        began = time.monotonic()
+
+        def report(said: Report) -> Verdict:
+            verdict = study.report(spec.number, spec.attempt, said)
+            if self._trial_hours is None or time.monotonic() - began < self._trial_hours * 3600:
+                return verdict
+            study.finish(spec.number, spec.attempt, too_long(self._trial_hours))
+            return Verdict.STOP
+
+        return report
 
     def call(self, function: Callable[[], T]) -> T:
         """Calls the function."""

@@ -18,10 +18,11 @@ from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from sweeps.config import ResourcesConfig
 from sweeps.contract import Asker, Kind, Outcome, TrialFunction, TrialSpec, Turn
 from sweeps.errors import PreflightError, Problem
 from sweeps.launchers.ray_worker import OUTCOME, REPORT, SPEC, on_worker
+from sweeps.launchers.time_limit import TimeLimit
+from sweeps.resources import ResourcesConfig
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -87,6 +88,7 @@ class RayTune:
                     storage_path=scratch,
                     failure_config=tune.FailureConfig(max_failures=0),
                     stop=_StudyStopper(adapter),
+                    callbacks=[TimeLimit(self._resources.trial_hours, adapter.end)],
                     verbose=0,
                 ),
             )
@@ -181,8 +183,13 @@ class _Adapter:
             verdict = self._guarded(lambda: self._study.report(spec.number, spec.attempt, report), otherwise="stop")
             return TrialScheduler.STOP if verdict == "stop" else TrialScheduler.CONTINUE
         if (outcome := result.get(OUTCOME)) is not None:
-            self._guarded(lambda: self._study.finish(spec.number, spec.attempt, outcome), otherwise=None)
+            self.end(trial_id, outcome)
         return TrialScheduler.CONTINUE
+
+    def end(self, trial_id: str, outcome: Outcome) -> None:
+        """Tells the study how a trial ended that goes on for Tune. What is heard of it later is stale."""
+        if (spec := self._specs.get(trial_id)) is not None:
+            self._guarded(lambda: self._study.finish(spec.number, spec.attempt, outcome), otherwise=None)
 
     def ended(self, trial_id: str, error: BaseException | None) -> None:
         """A trial is over for Tune. If the study has not been told how, the worker was lost."""

@@ -24,6 +24,7 @@ class Ending:
         metrics: Scores of the winner on the test split, and other numbers of the whole sweep.
         files: Kept as artifacts of the sweep.
         model: The winner's checkpoint folder, kept as the artifact `model`.
+        reason: Why no more trials were tried; empty for a sweep that can go on.
     """
 
     status: Status
@@ -31,6 +32,7 @@ class Ending:
     metrics: Mapping[str, float] = field(default_factory=dict)
     files: Sequence[Path] = ()
     model: Path | None = None
+    reason: str = ""
 
 
 class Mirror:
@@ -124,7 +126,8 @@ class Mirror:
         new = {key: value for key, value in ending.metrics.items() if self.parent.metrics.get(key) != value}
         points = [Point(key=key, step=0, value=value, timestamp_ms=moment) for key, value in new.items()]
         winner = {} if ending.winner is None else {tags.WINNER: str(ending.winner)}
-        self.parent = self._update(store, self.parent, tags=winner | model, points=points)
+        told = {tags.ENDED: ending.reason, **winner, **model}
+        self.parent = self._update(store, self.parent, tags=told, points=points)
         store.set_status(self.parent.run_id, ending.status)
         self.parent = replace(self.parent, status=ending.status)
         self._ended = True

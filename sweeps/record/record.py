@@ -122,6 +122,8 @@ class Record:
         test: Mapping[str, float] = MappingProxyType({}),
         files: Sequence[Path] = (),
         model: str | Path | None = None,
+        cost: Mapping[str, float] = MappingProxyType({}),
+        reason: str = "",
         timeout_s: float = 60.0,
     ) -> bool:
         """Ends the record: nothing is left running in MLflow, and nothing is written after it.
@@ -132,6 +134,8 @@ class Record:
             test: Its `test_*` scores.
             files: Kept as artifacts of the sweep's run; what does not exist is left out.
             model: Its checkpoint folder, kept as the artifact `model`.
+            cost: What the sweep has cost, by names of metrics.
+            reason: Why no more trials were tried; empty for a sweep that can go on.
             timeout_s: How long to wait for MLflow.
 
         Returns:
@@ -141,9 +145,10 @@ class Record:
         ending = Ending(
             status=_STATUS[how],
             winner=None if winner is None else winner.trial,
-            metrics={**best, **test},
+            metrics={**best, **test, **cost},
             files=[file for file in files if file.exists()],
             model=Path(model) if model is not None and Path(model).is_dir() else None,
+            reason=reason,
         )
         with self._changed:
             self._ending = ending

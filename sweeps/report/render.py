@@ -10,9 +10,10 @@ from markupsafe import Markup
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
-from sweeps.display import duration, show
+from sweeps.cost import cost_of
 from sweeps.report.charts import curves_chart, history_chart
 from sweeps.selection import Candidate, from_trials, rank
+from sweeps.words import duration, show
 
 _TEMPLATE = "report.html.j2"
 
@@ -39,6 +40,7 @@ def render(
     test: Mapping[str, float],
     environment: Mapping[str, str],
     notes: Sequence[str] = (),
+    ended: str = "",
 ) -> str:
     """The report as one HTML text that loads nothing from anywhere.
 
@@ -49,6 +51,7 @@ def render(
         test: Its `test_*` scores; empty if it was not tested.
         environment: Names and versions of what the sweep ran on.
         notes: What a person should know about how the choice was made.
+        ended: Why no more trials were tried; empty for a sweep that can go on.
     """
     won = None if winner is None else winner.trial
     template = _environment().get_template(_TEMPLATE)
@@ -61,7 +64,8 @@ def render(
         outcomes=_outcomes(trials),
         num_trials=len(trials),
         spread=_spread(config, trials),
-        seconds=duration(sum(trial.summary.get("train_seconds", 0.0) for trial in trials)),
+        cost=str(cost_of(config, trials)),
+        ended=ended,
         searched=list(config.space.root),
         rows=_rows(config, trials, won),
         history=Markup(history_chart(trials, metric=config.metric, mode=config.mode, winner=won)),  # noqa: S704 - our own SVG

@@ -1,7 +1,7 @@
 """One running trial: what it has said so far, and how its end is told."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import optuna
@@ -24,20 +24,27 @@ class Live:
         trial: Its Optuna side.
         facts: What is known of it beside Optuna's own fields.
         config: The sweep it belongs to.
+        wall_s: Seconds that the sweep had a driver until now.
     """
 
     trial: optuna.Trial
     facts: Facts
     config: SweepConfig
+    wall_s: Callable[[], float]
+
+    def __post_init__(self) -> None:
+        self._kept_s = self.wall_s()
 
     def values(self) -> dict[int, float]:
         """Raw value of the metric by validation, as storage has it."""
         return self.trial.storage.get_trial(self.trial._trial_id).intermediate_values  # noqa: SLF001
 
     def keep(self, facts: Facts) -> None:
-        """Replaces the facts."""
-        self.facts = facts
-        facts.keep(self.trial)
+        """Replaces the facts, and notes the time since the last ones."""
+        now_s = self.wall_s()
+        self.facts = replace(facts, busy_s=facts.busy_s + now_s - self._kept_s, wall_s=now_s)
+        self.facts.keep(self.trial)
+        self._kept_s = now_s
 
     def learn(self, report: Report, value: float, folder: SweepFolder) -> None:
         """Takes a report. What was reported before is not reported again; best weights stay those of the best value."""

@@ -30,6 +30,8 @@ class Facts:
         losses: Attempts whose worker died under them.
         heard: The newest validation whose report is in these facts; Optuna's values may be one ahead after a crash.
         outcome: Name of the `Kind`, once it ended.
+        busy_s: Seconds that it held a worker, over all attempts, until these facts were written.
+        wall_s: Seconds that the sweep had a driver until then.
     """
 
     seed: int
@@ -46,6 +48,8 @@ class Facts:
     effective: Mapping[str, Scalar] = field(default_factory=dict)
     checkpoint: str | None = None
     resume: str | None = None
+    busy_s: float = 0.0
+    wall_s: float = 0.0
 
     @classmethod
     def read(cls, frozen: FrozenTrial) -> Self | None:
@@ -78,6 +82,7 @@ def to_trial(frozen: FrozenTrial, folder: SweepFolder) -> Trial:
         resume=folder.outside(facts.resume),
         started_ms=_milliseconds(frozen.datetime_start) or 0,
         finished_ms=_milliseconds(frozen.datetime_complete),
+        busy_s=facts.busy_s,
     )
 
 

@@ -5,15 +5,17 @@ returns, so a driver that dies between two verbs loses nothing.
 """
 
 import math
+import time
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Self
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from sweeps.budget import Reached
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Listener, Outcome, Report, Trial, TrialSpec, Turn, Verdict
 from sweeps.errors import PreflightError
@@ -21,6 +23,7 @@ from sweeps.folder import SweepFolder
 from sweeps.halt import Halt
 from sweeps.history import History
 from sweeps.study.draw import write
+from sweeps.study.limits import Limits
 from sweeps.study.live import Live
 from sweeps.study.snapshot import Facts, to_trial
 from sweeps.study.source import Sampled, Source
@@ -42,7 +45,14 @@ class Study:
     """All trials of one sweep. One writer; see the module."""
 
     def __init__(
-        self, study: optuna.Study, config: SweepConfig, folder: SweepFolder, history: History, halt: Halt
+        self,
+        study: optuna.Study,
+        config: SweepConfig,
+        folder: SweepFolder,
+        *,
+        history: History,
+        halt: Halt,
+        clock: Callable[[], float],
     ) -> None:
         self._study = study
         self._folder = folder
@@ -50,12 +60,21 @@ class Study:
         self._history = history
         self._live: dict[int, Live] = {}
         self._again: deque[int] = deque()
-        self._listeners: list[Listener] = []
         self._halt = halt
         self._source: Source = Sampled(config)
+        self._limits = Limits(study, config, self.trials(), clock=clock)
+        self._listeners: list[Listener] = [self._limits]
 
     @classmethod
-    def open(cls, config: SweepConfig, folder: SweepFolder, *, history: History, halt: Halt) -> Self:
+    def open(
+        cls,
+        config: SweepConfig,
+        folder: SweepFolder,
+        *,
+        history: History,
+        halt: Halt,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> Self:
         """Opens or begins the study of a sweep, and reconciles it. Call it only with the lease in hand.
 
         Args:
@@ -63,6 +82,7 @@ class Study:
             folder: Its folder.
             history: Where measured points go.
             halt: Once it says so, nothing more is asked, and what runs stays unfinished, for a resume.
+            clock: Seconds from any beginning; what the sweep spends is measured by it.
         """
         study = optuna.create_study(
             storage=open_storage(folder.journal, config.storage.study),
@@ -71,7 +91,7 @@ class Study:
             pruner=config.search.pruner.build(config.train.validations, config.mode),
             load_if_exists=True,
         )
-        opened = cls(study, config, folder, history, halt)
+        opened = cls(study, config, folder, history=history, halt=halt, clock=clock)
         opened._reconcile()
         return opened
 
@@ -86,6 +106,13 @@ class Study:
     def stopping(self) -> bool:
         """Whether the sweep must end now."""
         return self._halt.stop.is_set()
+
+    @property
+    def ended(self) -> str:
+        """Why no new trial begins any more, as a line for people; empty while some may."""
+        if self._limits.ended is not None:
+            return f"{self._limits.ended.reason} (budget.{self._limits.ended.limit})"
+        return "" if self._source.has(len(self._study.get_trials(deepcopy=False))) else "every trial was tried"
 
     @property
     def tested(self) -> Tested | None:
@@ -112,9 +139,11 @@ class Study:
         """The next attempt to run: first what was lost, then new configurations, up to the budget."""
         if self.stopping:
             return Turn.DONE
+        if (spent := self._limits.spent()) is not None:
+            self._drop_waiting(spent)
         if self._again:
             return self._attempt(self._again.popleft())
-        if self._source.has(len(self._study.get_trials(deepcopy=False))):
+        if self._source.has(len(self._study.get_trials(deepcopy=False))) and self._limits.enough() is None:
             return self._new()
         return Turn.WAIT if self._live else Turn.DONE
 
@@ -122,8 +151,8 @@ class Study:
         """Takes what one validation measured.
 
         Returns:
-            STOP when the study has ended the trial (it is pruned or diverged, and already told so), when the sweep is
-            stopping, or when the attempt is stale; what a stale attempt says changes nothing.
+            STOP when the study has ended the trial (it is pruned or diverged or the budget is spent, and already told so),
+            when the sweep is stopping, or when the attempt is stale; what a stale attempt says changes nothing.
         """
         live = self._current(number, attempt)
         if live is None:
@@ -140,6 +169,8 @@ class Study:
         if report.validation == live.facts.heard and live.hopeless():
             return self._end(live, Kind.PRUNED, f"not promising at validation {report.validation}")
         self._tell_listeners(number)
+        if (spent := self._limits.spent()) is not None and report.validation < self._config.train.validations:
+            return self._end(live, Kind.PRUNED, spent.stops(report.validation))
         return Verdict.STOP if self.stopping else Verdict.CONTINUE
 
     def finish(self, number: int, attempt: int, outcome: Outcome) -> None:
@@ -203,6 +234,15 @@ class Study:
         self._again.append(number)
         self._tell_listeners(number)
 
+    def _drop_waiting(self, spent: Reached) -> None:
+        """Ends what waits for another attempt: there is no budget for it."""
+        while self._again:
+            number = self._again.popleft()
+            live = self._open(number, self._drawn(number))
+            heard = live.facts.heard
+            whole = heard == self._config.train.validations
+            self._end(live, Kind.COMPLETED if whole else Kind.PRUNED, "" if whole else spent.stops(heard))
+
     def _no_metric(self, report: Report) -> str:
         return f"the trial reported no '{self._config.metric}'; it reported: {', '.join(sorted(report.metrics))}"
 
@@ -218,6 +258,7 @@ class Study:
             live = self._open(frozen.number, facts)
             if facts.outcome is not None:
                 live.tell()
+                self._tell_listeners(frozen.number)
             elif live.hopeless():
                 self._end(live, Kind.PRUNED, f"not promising at validation {facts.heard}")
             else:
@@ -226,7 +267,8 @@ class Study:
     def _open(self, number: int, facts: Facts) -> Live:
         """A running trial as an object that can be reported to; what is missing of its configuration is written."""
         trial_id = self._frozen(number)._trial_id  # noqa: SLF001 - there is no public way to reopen a trial
-        return Live(write(self._study, trial_id, self._config.space, facts.params), facts, self._config)
+        trial = write(self._study, trial_id, self._config.space, facts.params)
+        return Live(trial, facts, self._config, self._limits.wall_s)
 
     def _frozen(self, number: int) -> FrozenTrial:
         return self._study.get_trials(deepcopy=False)[number]

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from sweeps.contract import Kind, Trial
-from sweeps.display import Display, duration, show
+from sweeps.display import Display
+from sweeps.words import duration, show
 from tests.sweeps.synthetic import METRIC, sweep_config
 
 

@@ -203,7 +203,7 @@ def test_bad_input_ends_before_anything_starts(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_starts_nothing(tmp_path: Path) -> None:
-    said = sweep(tmp_path, "--dry-run")
+    said = sweep(tmp_path, "--dry-run", "--no-probe")
     assert said.returncode == Exit.OK
     assert "nothing was started" in said.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.yaml"]

@@ -8,10 +8,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sweeps.config import ResourcesConfig, SweepConfig
+from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Outcome, Report, Reporter, TrialSpec, Verdict
 from sweeps.folder import SweepFolder
 from sweeps.launchers.ray_tune import RayTune
+from sweeps.resources import ResourcesConfig
 from sweeps.trial import TrainTrial
 from tests.sweeps.synthetic import open_study, sweep_config
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from sweeps.config import ResourcesConfig
 from sweeps.contract import Kind, Launcher, Turn
 from sweeps.launchers.build import build_launcher
 from sweeps.launchers.names import LAUNCHERS
+from sweeps.resources import ResourcesConfig
 from tests.sweeps.synthetic import Curve, open_study, sweep_config
 
 

@@ -29,9 +29,7 @@ def test_brackets_say_how_many_trials_they_get() -> None:
 
 
 def test_a_rule_for_every_validation() -> None:
-    assert every(2, 6, "the bad go", startup_trials=4) == [
-        "validations 2 to 5 of 6: the bad go, once 4 have completed"
-    ]
+    assert every(2, 6, "the bad go", startup_trials=4) == ["validations 2 to 5 of 6: the bad go, once 4 have completed"]
     assert every(2, 3, "the bad go") == ["validation 2 of 3: the bad go"]
     assert every(3, 3, "the bad go") == []
 
