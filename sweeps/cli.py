@@ -122,6 +122,29 @@ def predict(
 
 
 @app.command()
+def simulate(  # noqa: PLR0917 - commands are
+    config: Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped example.")],
+    workers: Annotated[int, typer.Option(min=1, help="Trials at once.")] = 8,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials in all; replaces budget.trials.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How often, each time on another landscape.")] = 10,
+    failures: Annotated[float, typer.Option(min=0, help="Deaths of a worker per hour.")] = 0.0,
+    startup: Annotated[float, typer.Option(min=0, help="Seconds until a worker is ready.")] = 0.0,
+    recorded: Annotated[str | None, typer.Option(help="Folder of a sweep whose curves are the landscape.")] = None,
+    assignments: Assignments = None,
+) -> None:
+    """Try a search on a fake clock: what would it cost, and what would it find? Needs no data and no model."""
+    from sweeps.config import load
+    from sweeps.simulation.command import simulate_config
+
+    words = [*(assignments or ()), *([] if trials is None else [f"budget.trials={trials}"])]
+    loaded = load(config, assignments=words)
+    for line in simulate_config(
+        loaded, workers=workers, seeds=seeds, deaths_per_hour=failures, startup_s=startup, recorded=recorded
+    ):
+        typer.echo(line)
+
+
+@app.command()
 def ui(
     name: Annotated[str | None, typer.Argument(help="Name of a sweep, to open its trials.")] = None,
     tracking: Tracking = None,

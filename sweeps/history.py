@@ -23,6 +23,9 @@ class History:
 
     def append(self, number: int, points: Iterable[Point]) -> list[Point]:
         """Adds the points that are new, durably, and returns them."""
+        points = list(points)
+        if not points:
+            return []
         known = self._seen(number)
         new = []
         for point in points:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from sweeps.folder import cut_torn_line
@@ -19,14 +19,16 @@ class _NoLock(JournalFileOpenLock):
         pass
 
 
-def open_storage(journal: Path, url: str | None) -> BaseStorage:
+def open_storage(journal: Path | None, url: str | None) -> BaseStorage:
     """Opens the storage for its only writer. Call it only with the lease in hand.
 
     Args:
-        journal: Path of the journal file; a last line that a crash has torn is cut.
+        journal: Path of the journal file; a last line that a crash has torn is cut. None keeps nothing, for simulations.
         url: Database URL; replaces the journal when given.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if journal is None:
+        return InMemoryStorage()
     if url is not None:
         return RDBStorage(url)
     journal.parent.mkdir(parents=True, exist_ok=True)

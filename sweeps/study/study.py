@@ -74,6 +74,7 @@ class Study:
         history: History,
         halt: Halt,
         clock: Callable[[], float] = time.monotonic,
+        in_memory: bool = False,
     ) -> Self:
         """Opens or begins the study of a sweep, and reconciles it. Call it only with the lease in hand.
 
@@ -83,9 +84,10 @@ class Study:
             history: Where measured points go.
             halt: Once it says so, nothing more is asked, and what runs stays unfinished, for a resume.
             clock: Seconds from any beginning; what the sweep spends is measured by it.
+            in_memory: Begin a study that is kept nowhere, for simulations.
         """
         study = optuna.create_study(
-            storage=open_storage(folder.journal, config.storage.study),
+            storage=open_storage(None if in_memory else folder.journal, config.storage.study),
             study_name=config.name,
             direction="minimize" if config.mode == "min" else "maximize",
             pruner=config.search.pruner.build(config.train.validations, config.mode),

@@ -44,10 +44,10 @@ def sweep_config(path: Path, **sections: Any) -> SweepConfig:
     return SweepConfig.model_validate(config)
 
 
-def open_study(config: SweepConfig, halt: Halt | None = None) -> Study:
+def open_study(config: SweepConfig, halt: Halt | None = None, *, in_memory: bool = False) -> Study:
     """The study of a sweep, as the driver opens it."""
     folder = SweepFolder(Path(config.storage.path) / config.name)
-    return Study.open(config, folder, history=History(folder.history), halt=halt or Halt())
+    return Study.open(config, folder, history=History(folder.history), halt=halt or Halt(), in_memory=in_memory)
 
 
 def accuracy(spec: TrialSpec, validation: int) -> float:

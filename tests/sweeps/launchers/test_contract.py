@@ -13,15 +13,24 @@ import pytest
 from sweeps.contract import Kind, Launcher, Turn
 from sweeps.launchers.build import build_launcher
 from sweeps.launchers.names import LAUNCHERS
+from sweeps.launchers.simulated import Simulated
 from sweeps.resources import ResourcesConfig
 from tests.sweeps.synthetic import Curve, open_study, sweep_config
+
+SIMULATED = "simulated"
+"""Also a launcher, but no choice of a configuration."""
 
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(name, marks=[pytest.mark.slow] if name == "ray_tune" else []) for name in LAUNCHERS],
+    params=[
+        pytest.param(name, marks=[pytest.mark.slow] if name == "ray_tune" else []) for name in (*LAUNCHERS, SIMULATED)
+    ],
 )
 def launcher(request: pytest.FixtureRequest) -> Iterator[Launcher]:
+    if request.param == SIMULATED:
+        yield Simulated(workers=2)
+        return
     with build_launcher(ResourcesConfig(launcher=request.param, concurrent=2)) as started:
         yield started
 
