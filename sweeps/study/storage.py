@@ -1,10 +1,15 @@
 """Where the study is kept, and how a journal is mended after a crash."""
 
+import json
+import os
+from collections.abc import Container
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import FrozenTrial, TrialState
 
 from sweeps.folder import cut_torn_line
 
@@ -17,6 +22,52 @@ class _NoLock(JournalFileOpenLock):
 
     def release(self) -> None:
         pass
+
+
+class Journal(JournalFileBackend):
+    """A journal that is made durable when it is said to be, not line by line: one verb of the study writes up to nine."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), lock_obj=_NoLock(str(path)))
+        self._path = path
+        self._unsafe = True
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Adds lines. They survive this process; only after `sync` do they survive the machine."""
+        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+        with self._path.open("ab") as file:
+            file.write(lines.encode())
+        self._unsafe = True
+
+    def sync(self) -> None:
+        """Returns when everything is on disk."""
+        if self._unsafe:
+            with self._path.open("rb") as file:
+                os.fsync(file.fileno())
+            self._unsafe = False
+
+
+class _JournalStorage(JournalStorage):
+    """Lists its trials without looking at each, as the study does so at every verb: 0.04 ms of 10,000, not 1 ms."""
+
+    def get_all_trials(
+        self,
+        study_id: int,
+        deepcopy: bool = True,  # noqa: FBT001, FBT002 - Optuna's signature
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        replayed = self._replay_result
+        if deepcopy or states is not None or len(replayed._studies) != 1:  # noqa: SLF001
+            return super().get_all_trials(study_id, deepcopy, states)
+        with self._thread_lock:
+            self._sync_with_backend()
+            return list(replayed._trials.values())  # noqa: SLF001
+
+
+def sync(storage: BaseStorage) -> None:
+    """Makes everything durable that was written to a storage; a database has done so by itself."""
+    if isinstance(storage, JournalStorage) and isinstance(storage._backend, Journal):  # noqa: SLF001 - no public way
+        storage._backend.sync()  # noqa: SLF001
 
 
 def open_storage(journal: Path | None, url: str | None) -> BaseStorage:
@@ -33,4 +84,4 @@ def open_storage(journal: Path | None, url: str | None) -> BaseStorage:
         return RDBStorage(url)
     journal.parent.mkdir(parents=True, exist_ok=True)
     cut_torn_line(journal)
-    return JournalStorage(JournalFileBackend(str(journal), lock_obj=_NoLock(str(journal))))
+    return _JournalStorage(Journal(journal))

@@ -27,7 +27,7 @@ from sweeps.study.limits import Limits
 from sweeps.study.live import Live
 from sweeps.study.snapshot import Facts, to_trial
 from sweeps.study.source import Sampled, Source
-from sweeps.study.storage import open_storage
+from sweeps.study.storage import open_storage, sync
 
 _CAUSED_BY_STOPPING = frozenset({Kind.PRUNED, Kind.LOST, Kind.FAILED})
 """Endings that say nothing about a trial once the sweep is being stopped."""
@@ -125,6 +125,7 @@ class Study:
     def keep_tested(self, tested: Tested) -> None:
         """Remembers the test of the winner, so that it happens once."""
         self._study.set_user_attr("tested", asdict(tested))
+        sync(self._study._storage)  # noqa: SLF001
 
     def listen(self, *listeners: Listener) -> None:
         """Adds listeners; they hear every change from now on."""
@@ -283,6 +284,8 @@ class Study:
         return None if stale else live
 
     def _tell_listeners(self, number: int) -> None:
+        """The end of each verb: what it changed is on disk before anyone hears of it."""
+        sync(self._study._storage)  # noqa: SLF001
         trial = to_trial(self._frozen(number), self._folder)
         for listener in self._listeners:
             listener.trial_changed(trial)
