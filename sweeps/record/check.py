@@ -56,6 +56,8 @@ def _check_sqlite_file(path: Path) -> str | None:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_ROLLBACK":
+            return None  # whoever wrote was killed; whoever writes next takes the half of it back
         return f"{path} is not a SQLite database ({error})"
     if tables and "experiments" not in tables:
         return f"{path} is a database of something else than MLflow"

@@ -54,6 +54,23 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert f"the folder {tmp_path}/nowhere does not exist" in said(f"sqlite:///{tmp_path}/nowhere/mlflow.db")
 
 
+def test_a_database_whose_writer_was_killed(tmp_path: Path) -> None:
+    """It has half a transaction in it, which only a writer can take back."""
+    with sqlite3.connect(tmp_path / "live.db", isolation_level=None) as writer:
+        writer.execute("CREATE TABLE experiments (name TEXT)")
+        writer.execute("PRAGMA cache_size = 1")
+        writer.execute("BEGIN")
+        writer.executemany("INSERT INTO experiments VALUES (?)", [("x" * 2000,)] * 200)
+        for name in ("", "-journal"):
+            shutil.copy(tmp_path / f"live.db{name}", tmp_path / f"killed.db{name}")
+        writer.execute("ROLLBACK")
+    writer.close()
+    with pytest.raises(sqlite3.OperationalError), sqlite3.connect(f"file:{tmp_path}/killed.db?mode=ro", uri=True) as db:
+        db.execute("SELECT name FROM sqlite_master").fetchall()
+    db.close()
+    assert said(f"sqlite:///{tmp_path}/killed.db") == ""
+
+
 def test_a_file_of_something_else(tmp_path: Path) -> None:
     (tmp_path / "notes.db").write_text("not a database, but long enough to be looked at " * 10)
     assert "is not a SQLite database" in said(f"sqlite:///{tmp_path}/notes.db")
