@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from sweeps.contract import Scalar
-from sweeps.selection import rank
+from sweeps.objectives import Objective
+from sweeps.selection import Candidate
 from trainer.checkpoint import verify
 from trainer.config import Mode, TrainConfig
 from trainer.document import ConfigError
@@ -43,8 +45,11 @@ class Best:
         trial: Number of the trial.
         metric: What the sweep optimizes.
         mode: Whether that is to be small or large.
-        value: What the trial reached in it.
-        seeds: The seeds it was trained with.
+        value: What the trial reached in it; the mean over `seeds`.
+        seeds: The seeds it was trained with; the weights are of the first.
+        values: The metric with each of `seeds`.
+        search_value: What the search saw, where `value` is of fresh seeds.
+        tied: Trials that it could not be told from.
         params: The searched settings, as the trainer used them.
         config: Everything that decided its training.
         metrics: All `val_*` values at its best validation.
@@ -59,6 +64,9 @@ class Best:
     mode: Mode
     value: float
     seeds: tuple[int, ...]
+    values: tuple[float, ...]
+    search_value: float | None
+    tied: tuple[int, ...]
     params: Mapping[str, Scalar]
     config: TrainConfig
     metrics: Mapping[str, float]
@@ -66,6 +74,11 @@ class Best:
     run_id: str
     checkpoint: str | None
     _recorded: "RecordedSweep"
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over the seeds; None for one alone."""
+        return stdev(self.values) if len(self.values) > 1 else None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for a program; what `sweeps best NAME --json` prints."""
@@ -81,6 +94,9 @@ class Best:
             "run_id": self.run_id,
             "checkpoint": self.checkpoint,
             "test": None if self.test is None else dict(self.test),
+            "values": list(self.values),
+            "search_value": self.search_value,
+            "tied": list(self.tied),
         }
 
     def load(self) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
@@ -135,6 +151,40 @@ class Best:
             return submit(checkpoint, folder)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Front:
+    """The trials of a sweep that no other beats in everything that is wanted.
+
+    Attributes:
+        objectives: What is wanted, the sweep's metric first.
+        trials: The Pareto set of the completed trials, by the first objective, best first.
+    """
+
+    objectives: tuple[Objective, ...]
+    trials: list[Candidate]
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Plain data for a program; what `sweeps best NAME --pareto --json` prints."""
+        return [
+            {
+                "trial": each.trial,
+                "values": {objective.metric: objective.of(each) for objective in self.objectives},
+                "params": dict(each.params),
+                "run_id": each.run_id,
+                "checkpoint": each.checkpoint,
+            }
+            for each in self.trials
+        ]
+
+
+def front(name: str, *, tracking: str | None = None) -> Front:
+    """The Pareto set of a sweep, also while it runs. Raises as `best` does, but for a set that is empty."""
+    from sweeps.record.reader import find
+
+    recorded = find(name, tracking=tracking)
+    return Front(objectives=recorded.objectives, trials=recorded.pareto())
+
+
 def best(name: str, *, tracking: str | None = None) -> Best:
     """The best trial of a sweep, also while it runs.
 
@@ -151,13 +201,12 @@ def best(name: str, *, tracking: str | None = None) -> Best:
     from sweeps.record.reader import find
 
     recorded = find(name, tracking=tracking)
-    candidates = recorded.candidates()
-    ranking = rank(candidates, mode=recorded.mode)
-    tested = [candidate for candidate in candidates if candidate.trial == recorded.winner]
+    ranking = recorded.ranking()
+    tested = [candidate for candidate in ranking if candidate.trial == recorded.winner]
     chosen = next(iter(tested + ranking), None)
     if chosen is None or chosen.value is None or chosen.run_id is None:
         raise NoBestError(
-            f"no trial of '{name}' has ended with a finite {recorded.metric} yet ({len(candidates)} recorded)"
+            f"no trial of '{name}' has ended with a finite {recorded.metric} yet ({len(recorded.candidates())} recorded)"
         )
     return Best(
         sweep=name,
@@ -166,6 +215,9 @@ def best(name: str, *, tracking: str | None = None) -> Best:
         mode=recorded.mode,
         value=chosen.value,
         seeds=chosen.seeds,
+        values=chosen.values,
+        search_value=chosen.search_value,
+        tied=chosen.tied,
         params=chosen.params,
         config=TrainConfig.model_validate({**recorded.train, **chosen.params, "seed": chosen.seeds[0]}),
         metrics=chosen.metrics,

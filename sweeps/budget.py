@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationInfo, field_validator
 
-from sweeps.contract import Kind, Trial
+from sweeps.contract import UNSOUND, Kind, Trial
 from sweeps.section import Section
 from trainer.config import Count, Number, Positive
 
 if TYPE_CHECKING:
     from sweeps.config import SweepConfig
-
-UNSOUND = frozenset({Kind.FAILED, Kind.LOST})
-"""Endings that say nothing about a configuration."""
 
 NEED_GPUS = ("gpu_hours", "gpu_hour_price", "cost")
 """Settings of a budget that mean something only where trials ask for GPUs."""

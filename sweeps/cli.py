@@ -98,12 +98,18 @@ def _load(config: str, name: str | None, assignments: list[str] | None) -> "Swee
 def best(
     name: Name,
     tracking: Tracking = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for a program.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="JSON, for a program.")] = False,  # noqa: FBT002
+    pareto: Annotated[bool, typer.Option("--pareto", help="All that no other trial beats in everything.")] = False,  # noqa: FBT002
 ) -> None:
     """Show the best configuration of a sweep, also while it runs."""
     from sweeps.best import best as find_best
-    from sweeps.closing import summary
+    from sweeps.best import front
+    from sweeps.closing import pareto_table, summary
 
+    if pareto:
+        trials = front(name, tracking=tracking)
+        typer.echo(json.dumps(trials.to_list(), indent=2) if as_json else pareto_table(trials))
+        return
     found = find_best(name, tracking=tracking)
     typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else summary(found))
 

@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
 from sweeps.cost import cost_of
+from sweeps.findings import findings
+from sweeps.report.confirmed import sentences
 from sweeps.run import Finished
 from sweeps.words import show
 
 if TYPE_CHECKING:
-    from sweeps.best import Best
+    from sweeps.best import Best, Front
 
 
 def closing(config: SweepConfig, finished: Finished) -> str:
     """What a person should read when a sweep has ended."""
-    lines = [f"{config.name}: {_counts(finished.trials)}", f"cost:    {cost_of(config, finished.trials)}"]
+    lines = [
+        f"{config.name}: {_counts(finished.trials)}",
+        f"cost:    {cost_of(config, [*finished.trials, *finished.confirmations])}",
+    ]
     resume = _command("run", f"{config.storage.path}/{config.name}/sweep.yaml", "--resume")
     choice = finished.choice
     if choice is None:
@@ -37,7 +42,7 @@ def closing(config: SweepConfig, finished: Finished) -> str:
     tracking = () if _found_from_here(config) else ("--tracking", config.tracking.uri)
     lines += [
         f"spread:  {_spread(config, finished.trials)}",
-        f"winner:  trial {winner.trial}, {config.metric} {winner.value:.4f}, {_scores(choice.tested.metrics if choice.tested else {})}",
+        f"winner:  trial {winner.trial}, {config.metric} {_value(winner.value or 0.0, winner.spread, len(winner.seeds))}, {_scores(choice.tested.metrics if choice.tested else {})}",
         f"         {', '.join(f'{name} {show(value)}' for name, value in winner.params.items())}",
         f"model:   {winner.checkpoint}",
         f"curves:  {_command('ui', config.name, *tracking)}   then open {finished.page}",
@@ -45,7 +50,8 @@ def closing(config: SweepConfig, finished: Finished) -> str:
     ]
     if config.train.splits == "official":
         lines.append("note:    splits: official, so the search and the test saw the same rows")
-    lines += [f"note:    {note}" for note in choice.notes]
+    said = (*sentences(winner, config.metric), *findings(config, finished.trials, winner), *choice.notes)
+    lines += [f"note:    {note}" for note in said]
     if not finished.recorded:
         lines.append(f"note:    MLflow has not got everything yet; send the rest by: {resume}")
     return "\n".join(lines)
@@ -59,6 +65,7 @@ def plan(config: SweepConfig) -> str:
             f"{config.name}: everything is there; nothing was started",
             f"search:  {config.num_trials} trials, sampler {search.sampler}, pruner {search.pruner.name}",
             f"metric:  {config.metric}, {config.mode}",
+            f"confirm: {_confirming(config)}",
             f"space:   {', '.join(config.space.root)}",
             f"train:   {train.task}, {train.model}, {train.epochs} epochs, {train.validations} validations",
             f"record:  {'an address with a password' if config.has_secrets else config.tracking.uri}, {config.experiment}",
@@ -67,13 +74,34 @@ def plan(config: SweepConfig) -> str:
     )
 
 
+def _confirming(config: SweepConfig) -> str:
+    if config.confirm is None:
+        return "no; the best single validation wins"
+    return f"the best {config.confirm.top_k} again, with {config.confirm.seeds} fresh seeds each"
+
+
 def summary(best: "Best") -> str:
     """The best trial of a sweep, for a person."""
     return "\n".join(
         [
-            f"{best.sweep}: trial {best.trial}, {best.metric} {best.value:.4f}, {_scores(best.test or {})}",
+            f"{best.sweep}: trial {best.trial}, {best.metric} {_value(best.value, best.spread, len(best.seeds))}, {_scores(best.test or {})}",
             *(f"  {name}: {show(value)}" for name, value in best.params.items()),
             f"checkpoint: {best.checkpoint}",
+        ]
+    )
+
+
+def pareto_table(front: "Front") -> str:
+    """The trials that no other beats in everything, a line each, for a person."""
+    wanted = ", ".join(f"{each.metric} ({each.mode})" for each in front.objectives)
+    return "\n".join(
+        [
+            f"{len(front.trials)} completed trials that no other beats in all of: {wanted}",
+            *(
+                f"trial {each.trial}: {', '.join(f'{one.metric} {one.of(each):.4g}' for one in front.objectives)}; "
+                f"{', '.join(f'{name} {show(value)}' for name, value in each.params.items())}"
+                for each in front.trials
+            ),
         ]
     )
 
@@ -92,6 +120,10 @@ def _spread(config: SweepConfig, trials: list[Trial]) -> str:
             worst, best = (values[0], values[-1]) if config.mode == "max" else (values[-1], values[0])
             said.append(f"best {kind} {best:.4f}, worst {kind} {worst:.4f}")
     return "; ".join(said)
+
+
+def _value(value: float, spread: float | None, num_seeds: int) -> str:
+    return f"{value:.4f}" if spread is None else f"{value:.4f} ± {spread:.4f} over {num_seeds} seeds"
 
 
 def _scores(metrics: Mapping[str, float]) -> str:

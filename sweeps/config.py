@@ -20,6 +20,8 @@ from ruamel.yaml import YAML
 from search_spaces import SHIPPED, Choice, Space
 from search_spaces.space import problem, read_parameters
 from sweeps.budget import BudgetConfig
+from sweeps.objectives import Objective, misfits_of_metrics, objectives_of
+from sweeps.paired import ConfirmConfig, fresh_seeds
 from sweeps.resources import ResourcesConfig
 from sweeps.search import SearchConfig, budget_misfit, misfits
 from sweeps.section import Section
@@ -120,6 +122,10 @@ class SweepConfig(Section):
     tracking: TrackingConfig = Field(default_factory=TrackingConfig)
     storage: StorageConfig = Field(default_factory=StorageConfig)
     keep: KeepConfig = Field(default_factory=KeepConfig)
+    confirm: ConfirmConfig | None = None
+    metrics: list[dict[str, Mode]] = Field(default_factory=list)
+    """All that is wanted of a model, as in `[{val_accuracy: max}, {train_seconds: min}]`. The first is what the search optimizes, prunes
+    by and chooses by; the Pareto set of all is told at the end. Left out, it is `train.metric` alone."""
 
     @field_validator("space", mode="wrap")
     @classmethod
@@ -170,6 +176,20 @@ class SweepConfig(Section):
             raise ValueError(f"gpus is 0, so no GPU hour is ever spent; leave out budget.{', budget.'.join(names)}")
         return value
 
+    @field_validator("metrics")
+    @classmethod
+    def _measured(cls, metrics: list[dict[str, Mode]], info: ValidationInfo) -> list[dict[str, Mode]]:
+        wrong = list(misfits_of_metrics(metrics, info.data["train"])) if "train" in info.data else []
+        if wrong:
+            details = [problem((place,), message) for place, message in wrong]
+            raise ValidationError.from_exception_data("metrics", details)
+        return metrics
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """All that is wanted of a model, the sweep's metric first."""
+        return objectives_of(self.metrics or [{self.metric: self.mode}])
+
     @property
     def num_trials(self) -> int:
         """How many trials there will be."""
@@ -184,6 +204,11 @@ class SweepConfig(Section):
     def mode(self) -> Mode:
         """Whether the metric is to be small or large."""
         return self.train.mode
+
+    @property
+    def fresh_seeds(self) -> tuple[int, ...]:
+        """The seeds that the finalists are trained again with; none if they are not."""
+        return fresh_seeds(self.train.seed, self.confirm.seeds) if self.confirm else ()
 
     @property
     def has_secrets(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Protocol, Self, TypeVar
 from trainer.report import Report, Reporter, Scalar, Verdict
 
 __all__ = [
+    "UNSOUND",
     "Asker",
     "Kind",
     "Launcher",
@@ -16,6 +17,7 @@ __all__ = [
     "Report",
     "Reporter",
     "Scalar",
+    "Tested",
     "Trial",
     "TrialFunction",
     "TrialSpec",
@@ -44,6 +46,10 @@ class Kind(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     FAILED = "failed"
     LOST = "lost"
+
+
+UNSOUND = frozenset({Kind.FAILED, Kind.LOST})
+"""Endings that say nothing about the configuration."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,6 +108,7 @@ class Trial:
         started_ms: When it was first asked, in Unix milliseconds.
         finished_ms: When it ended.
         busy_s: Seconds that it held a worker, over all attempts, as far as its driver lived to see.
+        repeats: Number of the search's trial whose configuration it trains again; None for a trial of the search.
     """
 
     number: int
@@ -121,11 +128,26 @@ class Trial:
     started_ms: int = 0
     finished_ms: int | None = None
     busy_s: float = 0.0
+    repeats: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"trial {self.number}" if self.repeats is None else f"trial {self.repeats}, seed {self.seed}"
 
     @property
     def value(self) -> float | None:
         """The best value of the sweep's metric, or None if there is none."""
         return None if self.best_validation is None else self.values[self.best_validation]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tested:
+    """The test of a winner: which trial, with which seed, and its `test_*` values."""
+
+    trial: int
+    seed: int
+    metrics: Mapping[str, float]
 
 
 TrialFunction = Callable[[TrialSpec, Reporter], Outcome]

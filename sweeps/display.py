@@ -55,10 +55,10 @@ class Display:
         if trial.outcome is not None:
             say(self._console, self._line(trial))
         elif before is not None and before.attempt < trial.attempt:
-            say(self._console, f"trial {trial.number}: attempt {trial.attempt}")
+            say(self._console, f"{trial.name}: attempt {trial.attempt}")
 
     def _line(self, trial: Trial) -> str:
-        said = [f"trial {trial.number}: {trial.outcome}"]
+        said = [f"{trial.name}: {trial.outcome}"]
         if trial.value is not None:
             said.append(f"{self._config.metric} {trial.value:.4f}")
         said += [f"{name} {show(value)}" for name, value in trial.params.items()]
@@ -68,7 +68,7 @@ class Display:
 
     def _summary(self) -> str:
         best = self._best()
-        parts = [] if best is None else [f"best {best.value:.4f} (trial {best.number})"]
+        parts = [] if best is None else [f"best {best.value:.4f} ({best.name})"]
         if (left_s := self._left_s()) is not None:
             parts.append(f"about {duration(left_s)} left")
         return ", ".join(parts)
@@ -91,7 +91,12 @@ class Display:
             at = f"{max(trial.values, default=0)}/{self._config.train.validations}"
             searched = [show(trial.params[name]) if name in trial.params else "" for name in names]
             table.add_row(
-                str(trial.number), kind, at, value, *map(Text, searched), style="bold" if trial is best else ""
+                trial.name.removeprefix("trial "),
+                kind,
+                at,
+                value,
+                *map(Text, searched),
+                style="bold" if trial is best else "",
             )
         return Group(table, Text(self._summary()), Text(str(cost_of(self._config, self._trials.values()))))
 

@@ -33,6 +33,11 @@ class SweepFolder:
         return self.path / "history"
 
     @property
+    def confirm(self) -> "SweepFolder":
+        """The folder of the confirmation, which is laid out as a sweep's own."""
+        return SweepFolder(self.path / "confirm")
+
+    @property
     def report(self) -> Path:
         """The report for people."""
         return self.path / "report.html"

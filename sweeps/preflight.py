@@ -19,7 +19,7 @@ from trainer.document import Document
 _FREE_GB = 1.0
 """Less free disk than this is not worth starting with."""
 
-_MAY_CHANGE = frozenset({"budget", "resources", "tracking", "storage", "keep"})
+_MAY_CHANGE = frozenset({"budget", "resources", "tracking", "storage", "keep", "confirm", "metrics"})
 """Sections that a resumed sweep may bring new values for; in the others, old and new trials could not be compared."""
 
 

@@ -4,16 +4,17 @@ Beginning, resuming and extending are the same act: take the lease, open the stu
 is told and the budget is met.
 """
 
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 
+from sweeps.choice import Choice, choose_winner, test_winner
 from sweeps.config import SweepConfig, dump
-from sweeps.contract import Kind, Launcher, Trial
+from sweeps.confirm import Confirmation, open_confirmation
+from sweeps.contract import UNSOUND, Launcher, Trial
 from sweeps.cost import cost_of
-from sweeps.display import Display
+from sweeps.display import Display, say
 from sweeps.environment import environment
 from sweeps.errors import Exit, PreflightError
 from sweeps.folder import SweepFolder, write_atomically
@@ -21,39 +22,24 @@ from sweeps.halt import Halt
 from sweeps.history import History
 from sweeps.launchers.build import build_launcher
 from sweeps.lease import Lease
+from sweeps.objectives import pareto
 from sweeps.preflight import preflight
-from sweeps.record import Record, RecordError
+from sweeps.record import Record
 from sweeps.report import render
 from sweeps.retention import Retention
-from sweeps.selection import Candidate, from_trials, rank
+from sweeps.selection import from_trials
 from sweeps.signals import stop_on_signals
-from sweeps.study.study import Study, Tested, refuse_foreign
-from sweeps.trial import TrainTrial, score_checkpoint
-from trainer.checkpoint import CheckpointError
-
-_RECORD_TIMEOUT_S = 60.0
-"""How long the choice waits for the record to catch up before the study chooses in its place."""
+from sweeps.study.study import Study, refuse_foreign
+from sweeps.trial import TrainTrial
 
 _HASTE_S = 10.0
 """How long a stopped sweep waits for the record: whoever pressed Ctrl+C is waiting too."""
 
+_RECORD_TIMEOUT_S = 60.0
+"""How long a finished sweep waits for the record."""
+
 _LOCAL_PAGE = "http://127.0.0.1:5000"
 """Where `sweeps ui` serves by default."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """Who won, and who said so.
-
-    Attributes:
-        ranking: Who may win, best first; empty when no trial succeeded.
-        tested: What the first of them reached on the test split.
-        notes: What a person should know about how it was made; empty when MLflow chose and the study agrees.
-    """
-
-    ranking: list[Candidate]
-    tested: Tested | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +48,8 @@ class Finished:
 
     Attributes:
         exit: What the process should exit with.
-        trials: Every trial.
+        trials: Every trial of the search.
+        confirmations: The finalists, trained again.
         choice: Who won; None when the sweep was stopped before that.
         recorded: Whether MLflow has all of it.
         page: Address of the page with the trials' curves.
@@ -75,6 +62,7 @@ class Finished:
     recorded: bool
     page: str
     ended: str = ""
+    confirmations: list[Trial] = field(default_factory=list)
 
 
 def run(config: SweepConfig, *, resume: bool = False, console: Console | None = None) -> Finished:
@@ -96,23 +84,38 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
         if not folder.config.exists():
             refuse_foreign(config, folder)
         write_atomically(folder.config, dump(config), private=True)  # addresses may hold passwords
-        history = History(folder.history)
+        console = console or Console()
+        history, fresh_history = History(folder.history), History(folder.confirm.history)
         study = Study.open(config, folder, history=history, halt=halt)
-        with Record(config, sweep_id=study.sweep_id, history=history, environment=environment()) as record:
+        with (
+            Record(config, sweep_id=study.sweep_id, history=history, environment=environment()) as record,
+            Record(
+                config, sweep_id=study.sweep_id, history=fresh_history, environment={}, role="confirmation"
+            ) as repeats,
+        ):
             record.open(study.trials())
-            display = Display(config, study.trials(), console or Console())
+            display = Display(config, study.trials(), console)
             study.listen(record, Retention(config, folder, study.trials()), display)
-            trial = TrainTrial(config=config.train, folder=folder, num_threads=max(1, int(config.resources.cpus)))
             with display:
-                launcher.run(study, trial)
+                launcher.run(study, _trial(config, folder))
+            phase = None
+            if not halt.stop.is_set():
+                phase = open_confirmation(config, study.trials(), folder, history=fresh_history, halt=halt)
+            confirmations = [] if phase is None else _confirm(phase, folder, launcher, repeats, console)
             if halt.lost.is_set():
                 record.abandon()
+                repeats.abandon()
                 raise PreflightError.single("another driver has taken this sweep over; nothing more was written here")
-            choice = None if halt.stop.is_set() else _test(_choose(config, study, record), study, launcher, folder)
-            recorded = _close(config, folder, study, record, choice)
+            choice = None
+            if not halt.stop.is_set():
+                choice = choose_winner(config, study.trials(), confirmations, record, repeats)
+                choice = test_winner(choice, study, launcher, folder)
+            sent = not confirmations or repeats.finish("finished", timeout_s=_RECORD_TIMEOUT_S if choice else _HASTE_S)
+            recorded = _close(config, folder, study, record, choice, confirmations=confirmations) and sent
         return Finished(
-            exit=_exit(study.trials(), choice, recorded=recorded, signal=caught.number),
+            exit=_exit([*study.trials(), *confirmations], choice, recorded=recorded, signal=caught.number),
             trials=study.trials(),
+            confirmations=confirmations,
             choice=choice,
             recorded=recorded,
             page=record.page(config.tracking.uri if config.tracking.uri.startswith("http") else _LOCAL_PAGE),
@@ -120,49 +123,45 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
         )
 
 
-def _choose(config: SweepConfig, study: Study, record: Record) -> Choice:
-    """MLflow chooses; the study checks it, and stands in when the record could not be completed."""
-    own = rank(from_trials(study.trials(), config.metric), mode=config.mode)
-    if not record.flush(_RECORD_TIMEOUT_S):
-        return Choice(ranking=own, notes=("the record is not complete, so the study chose",))
-    try:
-        ranking = rank(record.candidates(), mode=config.mode)
-    except RecordError as error:
-        return Choice(ranking=own, notes=(f"the record could not be asked ({error}), so the study chose",))
-    if [each.trial for each in ranking] != [each.trial for each in own]:
-        return Choice(ranking=own, notes=("record and study rank the trials differently; the study chose",))
-    places = {each.trial: each.checkpoint for each in own}  # where they lie now, should the sweep have been moved
-    return Choice(ranking=[replace(each, checkpoint=places[each.trial]) for each in ranking])
+def _trial(config: SweepConfig, folder: SweepFolder) -> TrainTrial:
+    return TrainTrial(config=config.train, folder=folder, num_threads=max(1, int(config.resources.cpus)))
 
 
-def _test(choice: Choice, study: Study, launcher: Launcher, folder: SweepFolder) -> Choice:
-    """Tests the winner once: one that was tested before is not tested again. Without its weights, the next one wins."""
-    for place, winner in enumerate(choice.ranking):
-        tested = study.tested
-        if tested is None or tested.trial != winner.trial:
-            try:
-                metrics = launcher.call(partial(score_checkpoint, Path(winner.checkpoint or "")))
-            except CheckpointError as error:
-                choice = replace(choice, notes=(*choice.notes, f"trial {winner.trial} could not be tested: {error}"))
-                continue
-            tested = Tested(trial=winner.trial, metrics=metrics)
-            study.keep_tested(tested)
-        lines = (f"{name} = {tested.metrics[name]}\n" for name in sorted(tested.metrics))
-        write_atomically(folder.test_results, "".join(lines))
-        return replace(choice, ranking=choice.ranking[place:], tested=tested)
-    return replace(choice, ranking=[])
+def _confirm(
+    phase: Confirmation, folder: SweepFolder, launcher: Launcher, repeats: Record, console: Console
+) -> list[Trial]:
+    """Trains the finalists again; returns all runs of them that there are."""
+    config, study = phase.config, phase.study
+    repeats.open(study.trials())
+    display = Display(config, study.trials(), console)
+    study.listen(repeats, Retention(config, folder.confirm, study.trials()), display)
+    num_finalists, num_seeds = len(phase.finalists), len(config.fresh_seeds)
+    say(console, f"confirm: the best {num_finalists} again, each with {num_seeds} fresh seeds")
+    with display:
+        launcher.run(study, _trial(config, folder.confirm))
+    return study.trials()
 
 
-def _close(config: SweepConfig, folder: SweepFolder, study: Study, record: Record, choice: Choice | None) -> bool:
+def _close(
+    config: SweepConfig,
+    folder: SweepFolder,
+    study: Study,
+    record: Record,
+    choice: Choice | None,
+    *,
+    confirmations: list[Trial],
+) -> bool:
     """Writes the report and ends the record; says whether all of it arrived."""
     winner = choice.ranking[0] if choice and choice.ranking else None
     test = choice.tested.metrics if choice and choice.tested else {}
     ended = study.ended if choice else ""
-    cost = cost_of(config, study.trials()).metrics
+    cost = cost_of(config, [*study.trials(), *confirmations]).metrics
     report = render(
         config,
         trials=study.trials(),
         winner=winner,
+        confirmations=confirmations,
+        ranking=choice.ranking if choice else (),
         test=test,
         environment=environment(),
         notes=choice.notes if choice else (),
@@ -174,6 +173,7 @@ def _close(config: SweepConfig, folder: SweepFolder, study: Study, record: Recor
     return record.finish(
         "finished" if winner else "failed",
         winner=winner,
+        pareto=pareto(from_trials(study.trials(), config.metric), config.objectives) if config.metrics else (),
         test=test,
         files=[folder.report, folder.test_results, *([] if config.has_secrets else [folder.config])],
         model=winner.checkpoint if winner else None,
@@ -187,6 +187,6 @@ def _exit(trials: list[Trial], choice: Choice | None, *, recorded: bool, signal:
         return Exit.INTERRUPTED if signal is None else 128 + signal
     if not choice.ranking:
         return Exit.NONE_SUCCEEDED
-    if any(trial.outcome in (Kind.FAILED, Kind.LOST) for trial in trials):
+    if any(trial.outcome in UNSOUND for trial in trials):
         return Exit.SOME_FAILED
     return Exit.OK if recorded else Exit.NOT_RECORDED

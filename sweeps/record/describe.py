@@ -12,6 +12,7 @@ from typing import Any
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Scalar, Trial
+from sweeps.objectives import COSTS
 from sweeps.record import tags
 from sweeps.record.store import Run, Status
 from sweeps.selection import Candidate, best_metrics, used_params
@@ -44,7 +45,7 @@ def trial_tags(trial: Trial) -> dict[str, str]:
         tags.SEED: str(trial.seed),
         tags.REASON: trial.reason[:_REASON_CHARACTERS],
         tags.CHECKPOINT: trial.checkpoint or "",
-    }
+    } | ({} if trial.repeats is None else {tags.REPEATS: trial.repeats})
     return {key: str(value) for key, value in found.items()}
 
 
@@ -77,16 +78,20 @@ def _candidate(run: Run, metric: str) -> Candidate:
     metrics = {key.removeprefix("best_"): value for key, value in run.metrics.items() if key.startswith("best_")}
     outcome = run.tags.get(tags.OUTCOME, "")
     value = metrics.get(metric)
+    finite = value if value is not None and math.isfinite(value) else None
     return Candidate(
         trial=int(run.tags[tags.TRIAL]),
         params={name: decode(text) for name, text in logged_params(run).items() if text != UNUSED},
         metrics=metrics,
-        value=value if value is not None and math.isfinite(value) else None,
+        value=finite,
         outcome=Kind(outcome) if outcome in set(Kind) else None,
         seeds=(int(run.tags.get(tags.SEED, 0)),),
         cost_s=run.metrics.get("train_seconds"),
+        costs={name: run.metrics[name] for name in COSTS if name in run.metrics},
         run_id=run.run_id,
         checkpoint=run.tags.get(tags.CHECKPOINT) or None,
+        values=() if finite is None else (finite,),
+        repeats=int(run.tags[tags.REPEATS]) if tags.REPEATS in run.tags else None,
     )
 
 

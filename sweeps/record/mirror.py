@@ -1,5 +1,6 @@
 """MLflow's side of one sweep, made equal to the study. Every step may fail anywhere and be done again."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -10,7 +11,7 @@ from sweeps.config import SweepConfig
 from sweeps.contract import Trial
 from sweeps.history import History
 from sweeps.record import describe, tags
-from sweeps.record.store import Run, Status, Store
+from sweeps.record.store import RecordError, Run, Status, Store
 from trainer.report import Point
 
 
@@ -21,6 +22,8 @@ class Ending:
     Attributes:
         status: How the run of the sweep ends.
         winner: Number of the trial that was chosen and tested.
+        seed: The seed that the winner's checkpoint was trained with.
+        pareto: Numbers of the trials that no other beats in everything that is wanted.
         metrics: Scores of the winner on the test split, and other numbers of the whole sweep.
         files: Kept as artifacts of the sweep.
         model: The winner's checkpoint folder, kept as the artifact `model`.
@@ -29,6 +32,8 @@ class Ending:
 
     status: Status
     winner: int | None = None
+    seed: int | None = None
+    pareto: frozenset[int] = frozenset()
     metrics: Mapping[str, float] = field(default_factory=dict)
     files: Sequence[Path] = ()
     model: Path | None = None
@@ -36,11 +41,14 @@ class Ending:
 
 
 class Mirror:
-    """The runs of one sweep. Used by one thread."""
+    """The runs of one role in one sweep: its trials, or its confirmations. Used by one thread."""
 
-    def __init__(self, config: SweepConfig, *, sweep_id: str, history: History, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, config: SweepConfig, *, sweep_id: str, role: tags.Role, history: History, environment: Mapping[str, str]
+    ) -> None:
         self._config = config
         self._sweep_id = sweep_id
+        self._role = role
         self._history = history
         self._environment = environment
         self._store: Store | None = None
@@ -57,18 +65,16 @@ class Mirror:
         experiment_id = store.experiment(self._config.experiment)
         mine = {tags.ID: self._sweep_id}
         parents = store.runs([experiment_id], tags={**mine, tags.ROLE: "sweep"})
+        if not parents and self._role != "trial":
+            raise RecordError("the run of the sweep itself is not there yet")
         # Should a lost reply ever have made a second run, the first counts, always.
         self.parent = parents[0] if parents else self._begin(store, experiment_id)
         self._children = {}
-        for run in store.runs([experiment_id], tags={**mine, tags.ROLE: "trial"}):
+        for run in store.runs([experiment_id], tags={**mine, tags.ROLE: self._role}):
             self._children.setdefault(int(run.tags[tags.TRIAL]), run)
         self._sent = {}
-        self.parent = self._update(
-            store, self.parent, params=describe.sweep_params(self._config), tags=self._parent_tags()
-        )
-        if self.parent.status != "RUNNING" and not self._ended:
-            store.set_status(self.parent.run_id, "RUNNING")
-            self.parent = replace(self.parent, status="RUNNING")
+        if self._role == "trial":
+            self.parent = self._resumed(store, self.parent)
         self._store = store
 
     def disconnect(self) -> None:
@@ -109,7 +115,7 @@ class Mirror:
         self._children[trial.number] = replace(run, status=status)
 
     def end(self, ending: Ending) -> None:
-        """Ends the run of the sweep, and every run that was left alive."""
+        """Ends every run that was left alive; and the run of the sweep, which is the trials' own business."""
         store = self._connected()
         assert self.parent is not None
         for number, run in self._children.items():
@@ -117,10 +123,16 @@ class Mirror:
                 store.log(run.run_id, tags={tags.OUTCOME: tags.STOPPED})
                 store.set_status(run.run_id, "KILLED")
                 self._children[number] = replace(run, status="KILLED", tags={**run.tags, tags.OUTCOME: tags.STOPPED})
+        if self._role != "trial":
+            return
+        for number, run in self._children.items():
+            if (number in ending.pareto) != (run.tags.get(tags.PARETO) == "true"):
+                told = {tags.PARETO: "true" if number in ending.pareto else "false"}
+                self._children[number] = self._update(store, run, tags=told)
         for file in ending.files:
             store.upload(self.parent.run_id, file)
-        model = {} if ending.model is None else {tags.MODEL: str(ending.winner)}
-        if ending.model is not None and self.parent.tags.get(tags.MODEL) != str(ending.winner):
+        model = {} if ending.model is None else {tags.MODEL: f"{ending.winner}, seed {ending.seed}"}
+        if ending.model is not None and not model.items() <= self.parent.tags.items():
             store.upload(self.parent.run_id, ending.model, to="model")
         moment = describe.now_ms()
         new = {key: value for key, value in ending.metrics.items() if self.parent.metrics.get(key) != value}
@@ -131,6 +143,14 @@ class Mirror:
         store.set_status(self.parent.run_id, ending.status)
         self.parent = replace(self.parent, status=ending.status)
         self._ended = True
+
+    def _resumed(self, store: Store, parent: Run) -> Run:
+        """The run of the sweep, saying what the sweep is now, and running."""
+        parent = self._update(store, parent, params=describe.sweep_params(self._config), tags=self._parent_tags())
+        if parent.status != "RUNNING" and not self._ended:
+            store.set_status(parent.run_id, "RUNNING")
+            parent = replace(parent, status="RUNNING")
+        return parent
 
     def _begin(self, store: Store, experiment_id: str) -> Run:
         """Makes the run of the sweep; the tags by which it is found again are there from its first moment."""
@@ -145,16 +165,18 @@ class Mirror:
             tags.PARENT: self.parent.run_id,
             tags.ID: self._sweep_id,
             tags.NAME: self._config.name,
-            tags.ROLE: "trial",
+            tags.ROLE: self._role,
             tags.TRIAL: str(trial.number),
         }
         experiment_id = self.parent.experiment_id
-        return store.create(experiment_id, name=f"trial {trial.number}", tags=identity, started_ms=trial.started_ms)
+        return store.create(experiment_id, name=trial.name, tags=identity, started_ms=trial.started_ms)
 
     def _parent_tags(self) -> dict[str, str]:
         return {
             tags.METRIC: self._config.metric,
             tags.MODE: self._config.mode,
+            tags.METRICS: json.dumps({each.metric: each.mode for each in self._config.objectives}),
+            tags.FRESH_SEEDS: json.dumps(self._config.fresh_seeds),
             tags.FOLDER: str(Path(self._config.storage.path) / self._config.name),
             **describe.environment_tags(self._environment),
             "mlflow.note.content": describe.sweep_note(self._config),

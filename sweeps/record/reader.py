@@ -1,5 +1,6 @@
 """Finds a sweep by its name, from a tracking address alone: also on another machine, also while it runs."""
 
+import json
 import logging
 import os
 from collections.abc import Mapping
@@ -9,11 +10,12 @@ from typing import Any
 
 from sweeps.contract import Scalar
 from sweeps.folder import SweepFolder
+from sweeps.objectives import Objective, pareto
 from sweeps.record import describe, tags
 from sweeps.record.check import check
 from sweeps.record.page import page
 from sweeps.record.store import Run, Store
-from sweeps.selection import Candidate
+from sweeps.selection import Candidate, choose
 from trainer.config import Mode
 from trainer.document import ConfigError, Document, nearest
 
@@ -33,8 +35,10 @@ class RecordedSweep:
         status: MLflow's status of that run: RUNNING, FINISHED, FAILED, or KILLED for one that was stopped.
         metric: What it optimizes.
         mode: Whether that is to be small or large.
+        objectives: All that is wanted of a model, the metric first.
         train: The `train` section of its config.
         winner: Number of the trial that was tested; None before that.
+        fresh_seeds: The seeds that its finalists are confirmed with; none where nothing is confirmed.
         test: The winner's `test_*` scores; None before that.
     """
 
@@ -43,17 +47,28 @@ class RecordedSweep:
     status: str
     metric: str
     mode: Mode
+    objectives: tuple[Objective, ...]
     train: Mapping[str, Scalar]
     winner: int | None
+    fresh_seeds: tuple[int, ...]
     test: Mapping[str, float] | None
     _run: Run
     _store: Store
 
-    def candidates(self) -> list[Candidate]:
-        """Its trials, as far as they are recorded. Raises RecordError."""
-        mine = {tags.ID: self._run.tags[tags.ID], tags.ROLE: "trial"}
+    def candidates(self, role: tags.Role = "trial") -> list[Candidate]:
+        """Its trials, or its confirmations, as far as they are recorded. Raises RecordError."""
+        mine = {tags.ID: self._run.tags[tags.ID], tags.ROLE: role}
         runs = self._store.runs([self._run.experiment_id], tags=mine)
         return describe.candidates(runs, self.metric)
+
+    def ranking(self) -> list[Candidate]:
+        """Its configurations, best first, by what can be believed of them. Raises RecordError."""
+        confirmations = self.candidates("confirmation") if self.fresh_seeds else []
+        return choose(self.candidates(), confirmations, seeds=self.fresh_seeds, mode=self.mode)
+
+    def pareto(self) -> list[Candidate]:
+        """The trials that no other beats in everything that is wanted. Raises RecordError."""
+        return pareto(self.candidates(), self.objectives)
 
     def download_model(self, folder: Path) -> Path:
         """Fetches the winner's checkpoint folder. Raises RecordError."""
@@ -118,16 +133,22 @@ def locate(name: str, *, tracking: str | None = None) -> tuple[str, str]:
 def _read(run: Run, store: Store) -> RecordedSweep:
     winner = run.tags.get(tags.WINNER)
     test = {key: value for key, value in run.metrics.items() if key.startswith("test_")}
+    metric = run.tags[tags.METRIC]
     mode: Mode = "min" if run.tags[tags.MODE] == "min" else "max"
     train: dict[str, Any] = describe.train_section(run)
     return RecordedSweep(
         name=run.tags[tags.NAME],
         run_id=run.run_id,
         status=run.status,
-        metric=run.tags[tags.METRIC],
+        metric=metric,
         mode=mode,
+        objectives=tuple(
+            Objective(metric=name, mode=each)
+            for name, each in json.loads(run.tags.get(tags.METRICS) or json.dumps({metric: mode})).items()
+        ),
         train=train,
         winner=None if winner is None else int(winner),
+        fresh_seeds=tuple(json.loads(run.tags.get(tags.FRESH_SEEDS, "[]"))),
         test=test or None,
         _run=run,
         _store=store,

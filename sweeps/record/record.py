@@ -38,12 +38,21 @@ class Record:
         sweep_id: Drawn once in the life of the sweep; by it the same runs are found again.
         history: Where the points are read from.
         environment: Package versions, machine, `git_commit`: kept as tags of the sweep.
+        role: Whose runs these are. Confirmations hang below the same run of the sweep, which they leave as it is.
     """
 
-    def __init__(self, config: SweepConfig, *, sweep_id: str, history: History, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        config: SweepConfig,
+        *,
+        sweep_id: str,
+        history: History,
+        environment: Mapping[str, str],
+        role: tags.Role = "trial",
+    ) -> None:
         self._config = config
-        self._mirror = Mirror(config, sweep_id=sweep_id, history=history, environment=environment)
-        self._mine = {tags.ID: sweep_id, tags.ROLE: "trial"}
+        self._mirror = Mirror(config, sweep_id=sweep_id, role=role, history=history, environment=environment)
+        self._mine = {tags.ID: sweep_id, tags.ROLE: role}
         self._changed = threading.Condition()
         # All below is shared with the writer and touched only with `_changed` in hand.
         self._waiting: dict[int, Trial] = {}
@@ -119,6 +128,7 @@ class Record:
         how: How,
         *,
         winner: Candidate | None = None,
+        pareto: Iterable[Candidate] = (),
         test: Mapping[str, float] = MappingProxyType({}),
         files: Sequence[Path] = (),
         model: str | Path | None = None,
@@ -131,6 +141,7 @@ class Record:
         Args:
             how: `finished`, `failed`, or `stopped` for a sweep that can be resumed.
             winner: The trial that was chosen.
+            pareto: The trials that no other beats in everything that is wanted.
             test: Its `test_*` scores.
             files: Kept as artifacts of the sweep's run; what does not exist is left out.
             model: Its checkpoint folder, kept as the artifact `model`.
@@ -146,6 +157,8 @@ class Record:
             status=_STATUS[how],
             winner=None if winner is None else winner.trial,
             metrics={**best, **test, **cost},
+            seed=None if winner is None else winner.seeds[0],
+            pareto=frozenset(each.trial for each in pareto),
             files=[file for file in files if file.exists()],
             model=Path(model) if model is not None and Path(model).is_dir() else None,
             reason=reason,

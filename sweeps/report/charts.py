@@ -8,7 +8,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from sweeps.contract import Kind, Trial
-from sweeps.selection import from_trials, rank
+from sweeps.objectives import Objective, pareto
+from sweeps.selection import Candidate, from_trials, rank
 from trainer.config import Mode
 
 if TYPE_CHECKING:
@@ -57,6 +58,22 @@ def curves_chart(trials: Sequence[Trial], *, metric: str, winner: int | None) ->
     return _svg(axes, label=f"{metric} of each trial at each of its validations")
 
 
+def pareto_chart(candidates: Sequence[Candidate], *, objectives: Sequence[Objective], winner: int | None) -> str:
+    """The completed trials by the first two things wanted of them, with those on a line that no other beats in everything."""
+    first, second = objectives[:2]
+    axes = _axes(second.metric, first.metric, whole=False)
+    points = {each.trial: (second.of(each), first.of(each)) for each in candidates if each.outcome is Kind.COMPLETED}
+    front = sorted(points[each.trial] for each in pareto(candidates, (first, second)))
+    axes.plot(*zip(*front, strict=True), color=_COLORS["winner"], linewidth=1.2, zorder=1)
+    for number, point in points.items():
+        if number == winner:
+            axes.scatter(*point, s=90, color=_COLORS["winner"], marker="*", linewidths=0, zorder=3)
+        else:
+            color = _COLORS["winner" if point in front else Kind.COMPLETED.value]
+            axes.scatter(*point, s=22, color=color, linewidths=0, zorder=2)
+    return _svg(axes, label=f"{first.metric} of each completed trial against its {second.metric}")
+
+
 def _best_so_far(trials: Sequence[Trial], *, metric: str, mode: Mode) -> tuple[list[int], list[float]]:
     """Trial numbers, and the best value that was known after each."""
     sound = sorted(rank(from_trials(trials, metric), mode=mode), key=lambda candidate: candidate.trial)
@@ -68,7 +85,7 @@ def _color(trial: Trial) -> str:
     return _COLORS[trial.outcome or "running"]
 
 
-def _axes(xlabel: str, ylabel: str) -> "Axes":
+def _axes(xlabel: str, ylabel: str, *, whole: bool = True) -> "Axes":
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -79,7 +96,7 @@ def _axes(xlabel: str, ylabel: str) -> "Axes":
     axes.grid(color=_COLORS["faint"], linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=whole, nbins=6))
     return axes
 
 

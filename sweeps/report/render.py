@@ -11,7 +11,10 @@ from markupsafe import Markup
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
 from sweeps.cost import cost_of
-from sweeps.report.charts import curves_chart, history_chart
+from sweeps.findings import findings
+from sweeps.objectives import pareto
+from sweeps.report.charts import curves_chart, history_chart, pareto_chart
+from sweeps.report.confirmed import finalist_rows, sentences
 from sweeps.selection import Candidate, from_trials, rank
 from sweeps.words import duration, show
 
@@ -41,6 +44,8 @@ def render(
     environment: Mapping[str, str],
     notes: Sequence[str] = (),
     ended: str = "",
+    confirmations: Sequence[Trial] = (),
+    ranking: Sequence[Candidate] = (),
 ) -> str:
     """The report as one HTML text that loads nothing from anywhere.
 
@@ -52,19 +57,31 @@ def render(
         environment: Names and versions of what the sweep ran on.
         notes: What a person should know about how the choice was made.
         ended: Why no more trials were tried; empty for a sweep that can go on.
+        confirmations: The runs of the finalists with fresh seeds.
+        ranking: Who may win, best first.
     """
     won = None if winner is None else winner.trial
+    candidates = from_trials(trials, config.metric)
+    front = pareto(candidates, config.objectives) if len(config.objectives) > 1 else []
     template = _environment().get_template(_TEMPLATE)
     return template.render(
         config=config,
         winner=winner,
         scores=_scores(config, winner, test),
         params={} if winner is None else {name: show(value) for name, value in winner.params.items()},
-        notes=notes,
+        notes=list(notes),
+        findings=findings(config, trials, winner),
+        finalists=finalist_rows(config, trials, confirmations, ranking),
+        confirmed=[] if winner is None else sentences(winner, config.metric),
+        objectives=config.objectives,
+        front=[(each, [_short(objective.of(each)) for objective in config.objectives]) for each in front],
+        front_chart=Markup(  # noqa: S704 - our own SVG
+            pareto_chart(candidates, objectives=config.objectives, winner=won) if front else ""
+        ),
         outcomes=_outcomes(trials),
         num_trials=len(trials),
         spread=_spread(config, trials),
-        cost=str(cost_of(config, trials)),
+        cost=str(cost_of(config, [*trials, *confirmations])),
         ended=ended,
         searched=list(config.space.root),
         rows=_rows(config, trials, won),
@@ -86,12 +103,17 @@ def _scores(config: SweepConfig, winner: Candidate | None, test: Mapping[str, fl
     """What the winner reached: name, value, remark; the score it was chosen by first."""
     if winner is None or winner.value is None:
         return []
-    scores = [(config.metric, f"{winner.value:.4f}", "chosen by")]
+    remark = "chosen by" if winner.search_value is None else f"mean of {len(winner.seeds)} fresh seeds, chosen by"
+    scores = [(config.metric, f"{winner.value:.4f}", remark)]
     for name, value in test.items():
         searched = winner.metrics.get(name.replace("test_", "val_", 1))
-        remark = "tested once" if searched is None else f"{value - searched:+.4f} against the search"
+        remark = "tested once" if searched is None else f"{value - searched:+.4f} against validation"
         scores.append((name, f"{value:.4f}", remark))
     return scores
+
+
+def _short(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:.0f}"  # noqa: PLR2004 - where decimals end to say anything
 
 
 def _outcomes(trials: Sequence[Trial]) -> list[tuple[str, int]]:

@@ -50,6 +50,7 @@ class Facts:
     resume: str | None = None
     busy_s: float = 0.0
     wall_s: float = 0.0
+    repeats: int | None = None
 
     @classmethod
     def read(cls, frozen: FrozenTrial) -> Self | None:
@@ -83,6 +84,7 @@ def to_trial(frozen: FrozenTrial, folder: SweepFolder) -> Trial:
         started_ms=_milliseconds(frozen.datetime_start) or 0,
         finished_ms=_milliseconds(frozen.datetime_complete),
         busy_s=facts.busy_s,
+        repeats=facts.repeats,
     )
 
 

@@ -8,8 +8,8 @@ import math
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Self
 
 import optuna
@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sweeps.budget import Reached
 from sweeps.config import SweepConfig
-from sweeps.contract import Kind, Listener, Outcome, Report, Trial, TrialSpec, Turn, Verdict
+from sweeps.contract import Kind, Listener, Outcome, Report, Tested, Trial, TrialSpec, Turn, Verdict
 from sweeps.errors import PreflightError
 from sweeps.folder import SweepFolder
 from sweeps.halt import Halt
@@ -33,14 +33,6 @@ _CAUSED_BY_STOPPING = frozenset({Kind.PRUNED, Kind.LOST, Kind.FAILED})
 """Endings that say nothing about a trial once the sweep is being stopped."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tested:
-    """The test of a winner: which trial, and its `test_*` values."""
-
-    trial: int
-    metrics: Mapping[str, float]
-
-
 class Study:
     """All trials of one sweep. One writer; see the module."""
 
@@ -53,6 +45,7 @@ class Study:
         history: History,
         halt: Halt,
         clock: Callable[[], float],
+        source: Source,
     ) -> None:
         self._study = study
         self._folder = folder
@@ -61,7 +54,7 @@ class Study:
         self._live: dict[int, Live] = {}
         self._again: deque[int] = deque()
         self._halt = halt
-        self._source: Source = Sampled(config)
+        self._source = source
         self._limits = Limits(study, config, self.trials(), clock=clock)
         self._listeners: list[Listener] = [self._limits]
 
@@ -75,6 +68,7 @@ class Study:
         halt: Halt,
         clock: Callable[[], float] = time.monotonic,
         in_memory: bool = False,
+        source: Source | None = None,
     ) -> Self:
         """Opens or begins the study of a sweep, and reconciles it. Call it only with the lease in hand.
 
@@ -85,6 +79,7 @@ class Study:
             halt: Once it says so, nothing more is asked, and what runs stays unfinished, for a resume.
             clock: Seconds from any beginning; what the sweep spends is measured by it.
             in_memory: Begin a study that is kept nowhere, for simulations.
+            source: Where its configurations come from; None takes the sampler of the sweep.
         """
         study = optuna.create_study(
             storage=open_storage(None if in_memory else folder.journal, config.storage.study),
@@ -93,7 +88,8 @@ class Study:
             pruner=config.search.pruner.build(config.train.validations, config.mode),
             load_if_exists=True,
         )
-        opened = cls(study, config, folder, history=history, halt=halt, clock=clock)
+        source = source or Sampled(config)
+        opened = cls(study, config, folder, history=history, halt=halt, clock=clock, source=source)
         opened._reconcile()
         return opened
 

@@ -91,6 +91,9 @@ def test_all_that_a_program_needs(sweep: Sweep) -> None:
         "run_id",
         "checkpoint",
         "test",
+        "values",
+        "search_value",
+        "tied",
     ]
     assert plain == {
         "sweep": sweep.config.name,
@@ -105,6 +108,9 @@ def test_all_that_a_program_needs(sweep: Sweep) -> None:
         "run_id": record.run_id(1),
         "checkpoint": "/checkpoints/0001-1",
         "test": {"test_accuracy": 0.9},
+        "values": [0.66],
+        "search_value": None,
+        "tied": [],
     }
     assert found.metrics == trials[1].metrics
 

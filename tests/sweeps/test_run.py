@@ -45,7 +45,10 @@ search: {sampler: tpe, pruner: asha, seed: 0}
 budget: {trials: 6}
 """
 
-KEYS = ["checkpoint", "config", "metric", "mode", "params", "run_id", "seeds", "sweep", "test", "trial", "value"]
+KEYS = [
+    *("checkpoint", "config", "metric", "mode", "params", "run_id", "search_value", "seeds", "sweep", "test", "tied"),
+    *("trial", "value", "values"),
+]
 
 
 def command(folder: Path, *words: str) -> list[str]:
@@ -246,6 +249,37 @@ def check_nothing_is_lost(folder: Path) -> None:
         assert sorted(steps) == list(range(min(steps), max(steps) + 1))
     assert not list((folder / "runs/tiny").glob("resume/*"))
     assert not (folder / "runs/tiny/lease").exists()
+
+
+def test_a_confirmed_winner_survives_kills(tmp_path: Path) -> None:
+    words = ("--set", "resources.launcher=in_process", "--set", "confirm.top_k=2", "--set", "budget.trials=3")
+    confirming = tmp_path / "runs/tiny/confirm/study.journal"
+    for enough in (1, 9_000, 18_000):
+        driver = subprocess.Popen(command(tmp_path, "--resume", *words), cwd=tmp_path, stdout=subprocess.DEVNULL)
+        while not (confirming.exists() and confirming.stat().st_size > enough) and driver.poll() is None:
+            time.sleep(0.002)
+        driver.kill()
+        driver.wait()
+    done = sweep(tmp_path, "--resume", *words)
+    assert done.returncode == Exit.OK, done.stdout + done.stderr
+    assert re.search(r"winner:  trial \d, val_accuracy 0\.\d+ ± 0\.\d+ over 3 seeds, test_accuracy", done.stdout)
+    assert "what fresh seeds gave" in done.stdout
+    parent, children = runs(tmp_path)
+    fresh = [each for each in children if each.data.tags["sweep.role"] == "confirmation"]
+    assert {each.data.tags["mlflow.parentRunId"] for each in children} == {parent.info.run_id}
+    assert {each.info.status for each in [parent, *children]} == {"FINISHED"}
+    assert len(children) - len(fresh) == 3
+    pairs = Counter((each.data.tags["sweep.repeats"], each.data.tags["sweep.seed"]) for each in fresh)
+    assert set(pairs.values()) == {1}
+    found = read_best(tmp_path)
+    assert sorted(found["seeds"]) == [1000, 1001, 1002]
+    mine = [each for each in fresh if each.data.tags["sweep.repeats"] == str(found["trial"])]
+    assert sorted(found["values"]) == sorted(each.data.metrics["best_val_accuracy"] for each in mine)
+    assert found["value"] == pytest.approx(sum(found["values"]) / 3)
+    assert found["config"]["seed"] == found["seeds"][0]
+    assert found["run_id"] in {each.info.run_id for each in mine}
+    assert Path(found["checkpoint"]).is_relative_to(tmp_path / "runs/tiny/confirm/checkpoints")
+    assert "Finalists, trained again with fresh seeds" in (tmp_path / "runs/tiny/report.html").read_text()
 
 
 def test_killed_with_one_slot_the_sweep_is_the_undisturbed_one(whole: Path, tmp_path: Path) -> None:

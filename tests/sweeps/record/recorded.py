@@ -83,9 +83,9 @@ class Sweep:
         self.history = history
         self._records = ExitStack()
 
-    def record(self, *trials: Trial, sweep_id: str = "one") -> Record:
+    def record(self, *trials: Trial, sweep_id: str = "one", role: tags.Role = "trial") -> Record:
         """Opens the record as a new driver does."""
-        record = Record(self.config, sweep_id=sweep_id, history=self.history, environment={"python": "3.11"})
+        record = Record(self.config, sweep_id=sweep_id, history=self.history, environment={"python": "3.11"}, role=role)
         self._records.enter_context(record)
         record.open(trials)
         return record

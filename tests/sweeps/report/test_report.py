@@ -6,8 +6,9 @@ import pytest
 
 from sweeps.contract import Kind, Trial
 from sweeps.history import History
+from sweeps.paired import ConfirmConfig
 from sweeps.report import render
-from sweeps.selection import from_trials, rank
+from sweeps.selection import choose, from_trials, rank
 from tests.sweeps.record.recorded import METRIC, ended, live_trial, measured, sweep_config
 
 VOID = {"meta", "link", "br", "img"}
@@ -64,7 +65,7 @@ def test_a_whole_report(trials: list[Trial], tmp_path: Path) -> None:
         "The winner is trial 3",
         "0.6800",
         "0.6250",
-        "-0.0550 against the search",
+        "-0.0550 against validation",
         "sweeps best my-sweep --json",
         "chosen by the study",
         "2.13.0",
@@ -96,3 +97,41 @@ def test_the_spread_is_of_the_completed(tmp_path: Path) -> None:
     pruned = ended(replace(measured(live_trial(2), history), values={3: 0.1}), Kind.PRUNED)
     page = Page(render(sweep_config(tmp_path), trials=[*done, pruned], winner=None, test={}, environment={}))
     assert "goes from 0.6500 (worst) to 0.6600 (best)" in page.said
+
+
+def test_a_confirmation_shows_both_scores_and_what_they_differ_by(tmp_path: Path) -> None:
+    config = sweep_config(tmp_path).model_copy(update={"confirm": ConfirmConfig(top_k=3, seeds=2)})
+    trials = [ended(measured(live_trial(n), History(tmp_path)), Kind.COMPLETED) for n in range(3)]
+    values = {2: (0.61, 0.62), 1: (0.64, 0.63), 0: (0.5,)}
+    fresh = [
+        replace(trials[number], number=place, repeats=number, seed=1000 + place, values={1: value}, best_validation=1)
+        for number, scores in values.items()
+        for place, value in enumerate(scores)
+    ]
+    ranking = choose(
+        from_trials(trials, METRIC), from_trials(fresh, METRIC), seeds=config.fresh_seeds, mode=config.mode
+    )
+    text = render(
+        config, trials=trials, winner=ranking[0], test={}, environment={}, confirmations=fresh, ranking=ranking
+    )
+    said = Page(text).said
+    for words in (
+        "The winner is trial 1",
+        "mean of 2 fresh seeds, chosen by",
+        "The search saw val_accuracy 0.6600 of the winner, 0.0250 above what fresh seeds gave.",
+        "0.6350 ± 0.0071",
+        "0.6150 ± 0.0071",
+        "not all seeds",
+    ):
+        assert words in said
+
+
+def test_several_objectives_show_their_front(tmp_path: Path) -> None:
+    metrics = [{METRIC: "max"}, {"train_seconds": "min"}]
+    config = sweep_config(tmp_path).model_copy(update={"metrics": metrics})
+    trials = [ended(measured(live_trial(n), History(tmp_path)), Kind.COMPLETED) for n in range(3)]
+    text = render(config, trials=trials, winner=None, test={}, environment={})
+    assert "val_accuracy against train_seconds" in Page(text).said
+    assert text.count("<svg") == 3
+    assert "#0000a" not in text
+    assert render(sweep_config(tmp_path), trials=trials, winner=None, test={}, environment={}).count("<svg") == 2

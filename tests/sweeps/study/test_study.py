@@ -7,12 +7,12 @@ from pathlib import Path
 import optuna
 import pytest
 
-from sweeps.contract import Kind, Outcome, Trial, TrialSpec, Turn, Verdict
+from sweeps.contract import Kind, Outcome, Tested, Trial, TrialSpec, Turn, Verdict
 from sweeps.errors import PreflightError
 from sweeps.folder import SweepFolder
 from sweeps.halt import Halt
 from sweeps.launchers.in_process import InProcess
-from sweeps.study.study import Tested, refuse_foreign
+from sweeps.study.study import refuse_foreign
 from tests.sweeps.synthetic import METRIC, Curve, Heard, open_study, report_of, sweep_config
 
 
@@ -327,9 +327,9 @@ def test_the_test_of_the_winner_is_remembered(tmp_path: Path) -> None:
     config = sweep_config(tmp_path)
     study = open_study(config)
     assert study.tested is None
-    study.keep_tested(Tested(trial=1, metrics={"test_accuracy": 0.9}))
+    study.keep_tested(Tested(trial=1, seed=0, metrics={"test_accuracy": 0.9}))
     again = open_study(config)
-    assert again.tested == Tested(trial=1, metrics={"test_accuracy": 0.9})
+    assert again.tested == Tested(trial=1, seed=0, metrics={"test_accuracy": 0.9})
     assert again.sweep_id == study.sweep_id
 
 
