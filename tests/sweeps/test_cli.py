@@ -51,7 +51,7 @@ def test_an_unknown_example(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_says_what_would_happen(tmp_path: Path) -> None:
-    said = sweeps(tmp_path, "run", "--dry-run", "--name", "mine")
+    said = sweeps(tmp_path, "run", "--dry-run", "--no-probe", "--name", "mine")
     assert said.returncode == Exit.OK, said.stderr
     assert said.stdout.startswith("mine: everything is there; nothing was started")
     assert not list(tmp_path.iterdir())
