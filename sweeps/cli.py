@@ -46,7 +46,7 @@ def run(
     probe: Probed = True,
 ) -> None:
     """Run a sweep: search, choose the best model, test it once."""
-    from sweeps.closing import closing
+    from sweeps.closing import briefing, closing
     from sweeps.display import say
     from sweeps.run import run as run_sweep
 
@@ -55,6 +55,7 @@ def run(
         return
     loaded = _load(config, name, assignments)
     console = Console()
+    say(console, briefing(loaded))
     finished = run_sweep(loaded, resume=resume, console=console)
     say(console, closing(loaded, finished))
     raise typer.Exit(finished.exit)

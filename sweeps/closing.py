@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from sweeps.cost import cost_of
 from sweeps.findings import findings
 from sweeps.report.confirmed import sentences
 from sweeps.run import Finished
+from sweeps.study.advice import advice, stopping
 from sweeps.words import show
 
 if TYPE_CHECKING:
@@ -50,20 +52,33 @@ def closing(config: SweepConfig, finished: Finished) -> str:
     ]
     if config.train.splits == "official":
         lines.append("note:    splits: official, so the search and the test saw the same rows")
-    said = (*sentences(winner, config.metric), *findings(config, finished.trials, winner), *choice.notes)
+    found = (*sentences(winner, config.metric), *findings(config, finished.trials, winner))
+    said = (*found, *advice(config), *choice.notes)
     lines += [f"note:    {note}" for note in said]
     if not finished.recorded:
         lines.append(f"note:    MLflow has not got everything yet; send the rest by: {resume}")
     return "\n".join(lines)
 
 
+def briefing(config: SweepConfig) -> str:
+    """How a sweep will search, for the moment before it begins."""
+    search, heads = config.search, chain(["rungs:   "], repeat(" " * 9))
+    return "\n".join(
+        [
+            f"search:  {config.num_trials} trials, sampler {search.sampler}, pruner {search.pruner.name}",
+            *(head + line for head, line in zip(heads, stopping(config), strict=False)),
+            *(f"note:    {line}" for line in advice(config)),
+        ]
+    )
+
+
 def plan(config: SweepConfig) -> str:
     """What a sweep would do."""
-    search, train = config.search, config.train
+    train = config.train
     return "\n".join(
         [
             f"{config.name}: everything is there; nothing was started",
-            f"search:  {config.num_trials} trials, sampler {search.sampler}, pruner {search.pruner.name}",
+            briefing(config),
             f"metric:  {config.metric}, {config.mode}",
             f"confirm: {_confirming(config)}",
             f"space:   {', '.join(config.space.root)}",

@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 
 from search_spaces import Choice, Float, Int, Space, Value
@@ -55,11 +55,10 @@ def _enumerate(space: Space) -> Iterator[dict[str, Value]]:
 
         def suggest(name: str, parameter: Float | Int | Choice) -> Value:
             del name
-            values = _values(parameter)
             if len(sizes) == len(path):  # noqa: B023 - called before the next round
                 path.append(0)
-            sizes.append(len(values))  # noqa: B023
-            return values[path[len(sizes) - 1]]  # noqa: B023
+            sizes.append(_size(parameter))  # noqa: B023
+            return _value(parameter, path[len(sizes) - 1])  # noqa: B023
 
         yield space.sample(suggest)
         while path and path[-1] + 1 == sizes[len(path) - 1]:
@@ -69,12 +68,18 @@ def _enumerate(space: Space) -> Iterator[dict[str, Value]]:
         path[-1] += 1
 
 
-def _values(parameter: Float | Int | Choice) -> Sequence[Value]:
-    """All values of a parameter, unless there are more than anybody will look at."""
+def _size(parameter: Float | Int | Choice) -> int:
+    """How many values a parameter has."""
     if isinstance(parameter, Choice):
-        return parameter.choices
-    if isinstance(parameter, Int):
-        return range(parameter.low, parameter.high + 1, parameter.step or 1)
-    step = parameter.step or math.inf
-    last = min(MAX_POINTS, math.floor((parameter.high - parameter.low) / step + 1e-8))
-    return [min(parameter.high, parameter.low + place * step) if place else parameter.low for place in range(last + 1)]
+        return len(parameter.choices)
+    if parameter.low == parameter.high:
+        return 1
+    steps = (parameter.high - parameter.low) / (parameter.step or 1)
+    return math.floor(steps + 1e-8) + 1
+
+
+def _value(parameter: Float | Int | Choice, place: int) -> Value:
+    """Value number `place`, from 0."""
+    if isinstance(parameter, Choice):
+        return parameter.choices[place]
+    return min(parameter.high, parameter.low + place * (parameter.step or 1)) if place else parameter.low

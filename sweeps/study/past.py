@@ -9,6 +9,8 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+_DRAFT = ":relative_params:"
+
 
 class Past(optuna.Study):
     """A study as it was before one trial: that trial is not in it, and nothing that a sampler writes reaches storage.
@@ -18,7 +20,7 @@ class Past(optuna.Study):
     is a function of the other trials alone.
 
     Attributes:
-        kept: What the sampler wrote about its trial.
+        kept: What the sampler wants to know about its trial later on.
     """
 
     def __init__(self, study: optuna.Study, trial: FrozenTrial, sampler: optuna.samplers.BaseSampler) -> None:
@@ -64,9 +66,10 @@ class _Aside:
         self._past = past
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: object) -> None:
-        """Keeps it aside."""
+        """Keeps it aside, unless it is a draft for those who draw at the same time: here nobody does."""
         del trial_id
-        self._past.kept[key] = value
+        if _DRAFT not in key:
+            self._past.kept[key] = value
 
 
 def _fell(trial: FrozenTrial) -> bool:

@@ -116,13 +116,15 @@ _COMPLETED = 2
 """Completed trials without which these two have nothing to learn from."""
 
 
+def varying(space: Space) -> list[str]:
+    """The parameters that have more than one value."""
+    return [name for name, each in space.root.items() if not to_distribution(each).single()]
+
+
 def always_there(space: Space, *, numbers_only: bool = False) -> list[str]:
     """The parameters that vary in every configuration: what gp, and of numbers cmaes, can draw together."""
-    return [
-        name
-        for name, each in space.root.items()
-        if not each.when and not to_distribution(each).single() and not (numbers_only and isinstance(each, Choice))
-    ]
+    found = ((name, space.root[name]) for name in varying(space))
+    return [name for name, each in found if not each.when and not (numbers_only and isinstance(each, Choice))]
 
 
 def startup_trials(num_trials: int) -> int:

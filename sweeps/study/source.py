@@ -52,15 +52,19 @@ class Sampled:
         return Facts(seed=training_seed(self._config.train.seed, replicate), replicate=replicate, params=params)
 
     def _new(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, Value]:
-        """The first draw that was not tried yet; else any point that was not; else the first draw."""
-        first, written = self._draw(study, trial, 0)
-        params, redraw = first, 0
-        while self._asked.count(params) and redraw < _REDRAWS:
-            redraw += 1
-            params, written = self._draw(study, trial, redraw)
-        if self._asked.count(params):
+        """The first draw that was not tried yet; else any point that was not; else, where all were, the first draw."""
+        params, written = first, _ = self._draw(study, trial, 0)
+        if self._asked.count(first):
             points = grid(self._config.space, self._config.search.seed)
-            return next((point for point in points if not self._asked.count(point)), first)
+            untried = [point for point in points if not self._asked.count(point)]
+            if points and not untried:
+                return first
+            for redraw in range(1, _REDRAWS + 1):
+                params, written = self._draw(study, trial, redraw)
+                if not self._asked.count(params):
+                    break
+            else:
+                return untried[0] if untried else first
         for key, value in written.items():
             study._storage.set_trial_system_attr(trial._trial_id, key, value)  # noqa: SLF001 - as samplers do
         return params
