@@ -29,7 +29,7 @@ def simulate_config(
         PreflightError: The recorded sweep is not there, or has no curves.
     """
     search, where = config.search, "synthetic landscapes" if recorded is None else f"the curves of {recorded}"
-    yield f"{config.name} on {where}: {config.budget.trials} trials, {search.sampler}, {search.pruner}, {workers} workers, {seeds} seeds"
+    yield f"{config.name} on {where}: {config.num_trials} trials, {search.sampler}, {search.pruner.name}, {workers} workers, {seeds} seeds"
     known = None if recorded is None else _read(config, recorded)
     runs = [
         simulate(

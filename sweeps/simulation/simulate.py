@@ -8,7 +8,6 @@ from statistics import fmean
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
-from sweeps.display import duration
 from sweeps.folder import SweepFolder
 from sweeps.halt import Halt
 from sweeps.history import History
@@ -16,6 +15,7 @@ from sweeps.launchers.simulated import Attempt, Simulated
 from sweeps.selection import from_trials, rank
 from sweeps.simulation.landscape import Landscape, LandscapeTrial
 from sweeps.study.study import Study
+from sweeps.words import duration
 
 
 @dataclass(frozen=True, kw_only=True)

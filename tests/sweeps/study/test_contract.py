@@ -1,18 +1,19 @@
 """What holds for every sampler, every pruner, every kind of space and every launcher, with a driver that dies in the middle."""
 
-from collections.abc import Callable
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sweeps.config import SweepConfig
-from sweeps.contract import Trial
+from sweeps.contract import Kind, Outcome, Trial, TrialSpec, Verdict
 from sweeps.launchers.build import build_launcher
 from sweeps.launchers.names import LAUNCHERS
+from sweeps.launchers.simulated import Simulated, Step
 from sweeps.study.pruners import PRUNERS
 from sweeps.study.samplers import SAMPLERS
-from tests.sweeps.synthetic import Curve, open_study, sweep_config
+from tests.sweeps.synthetic import Curve, open_study, report_of, sweep_config
 
 SPACES: dict[str, dict[str, Any]] = {
     "numbers": {
@@ -38,20 +39,33 @@ IMPOSSIBLE = {
     ("cmaes", "choices"),
     ("cmaes", "three points"),
 }
-SAMPLED = [
-    pytest.param(sampler, space, marks=[pytest.mark.slow] if sampler == "gp" and space != "conditions" else [])
-    for sampler in SAMPLERS
-    for space in SPACES
-    if (sampler, space) not in IMPOSSIBLE
-]
+SAMPLED = [(sampler, space) for sampler in SAMPLERS for space in SPACES if (sampler, space) not in IMPOSSIBLE]
+SIMULATED = "simulated"
+"""Also a launcher, here with three workers that die now and then, but no choice of a configuration."""
+RAY = ("tpe", "conditions")
+"""Starting Ray takes seconds, so one case stands for all."""
 OPTIONS: dict[str, dict[str, Any]] = {"threshold": {"limit": 0.45}, "patient": {"patience": 1, "wraps": "none"}}
 BY_NUMBER_ALONE = {"random", "qmc", "grid"}
 BUDGET = 7
 
-Change = Callable[[Trial], None]
-Launchers = pytest.mark.parametrize(
-    "launcher", [pytest.param(name, marks=[pytest.mark.slow] if name == "ray_tune" else []) for name in LAUNCHERS]
-)
+
+def _cases() -> Iterator[Any]:
+    for launcher in (*LAUNCHERS, SIMULATED):
+        for case in [RAY] if launcher == "ray_tune" else SAMPLED:
+            slow = launcher == "ray_tune" or (case[0] == "gp" and case[1] != "conditions")
+            yield pytest.param(*case, launcher, marks=[pytest.mark.slow] if slow else [])
+
+
+class Uneven(Curve):
+    """A curve in simulated time; trials take unlike times, so that they overtake each other."""
+
+    def timed(self, spec: TrialSpec) -> Generator[Step, Verdict, Outcome]:
+        first = 1 if spec.resume_from is None else int(spec.resume_from.rsplit("-", 1)[1]) + 1
+        for validation in range(first, self.validations + 1):
+            takes_s = 60.0 * (1 + spec.number % 3)
+            if (yield Step(takes_s=takes_s, num_steps=10, report=report_of(spec, validation))) is Verdict.STOP:
+                return Outcome(kind=Kind.PRUNED)
+        return Outcome(kind=Kind.COMPLETED)
 
 
 class DiesAt:
@@ -77,20 +91,25 @@ def config_of(path: Path, sampler: str, pruner: str, space: str, launcher: str) 
         },
         space=SPACES[space],
         budget={"trials": BUDGET},
-        resources={"launcher": launcher, "concurrent": 2},
+        resources={
+            "launcher": "in_process" if launcher == SIMULATED else launcher,
+            "concurrent": 2,
+            "max_attempts": 99,
+        },
     )
 
 
-def drive(config: SweepConfig, dies_at: int | None = None) -> list[Trial]:
+def drive(config: SweepConfig, *, simulated: bool = False, dies_at: int | None = None) -> list[Trial]:
     """Runs a sweep, or goes on with it, to its end or to the death of its driver."""
     study = open_study(config)
-    with build_launcher(config.resources) as launcher:
+    starting = Simulated(workers=3, seed=1, deaths_per_hour=10) if simulated else build_launcher(config.resources)
+    with starting as launcher:
         if dies_at is None:
-            launcher.run(study, Curve())
+            launcher.run(study, Uneven())
         else:
             study.listen(DiesAt(dies_at))
             with pytest.raises(SystemError):
-                launcher.run(study, Curve())
+                launcher.run(study, Uneven())
     return open_study(config).trials()
 
 
@@ -99,17 +118,18 @@ def asked(trials: list[Trial]) -> dict[int, dict[str, object]]:
 
 
 def holds(tmp_path: Path, sampler: str, pruner: str, space: str, launcher: str) -> None:
+    simulated = launcher == SIMULATED
     broken = config_of(tmp_path / "broken", sampler, pruner, space, launcher)
-    before = asked(drive(broken, dies_at=11))
+    before = asked(drive(broken, simulated=simulated, dies_at=11))
     assert before
-    ended = drive(broken)
+    ended = drive(broken, simulated=simulated)
     assert [trial.number for trial in ended] == list(range(broken.num_trials))
     assert all(trial.outcome is not None for trial in ended)
     assert asked(ended).items() >= before.items()
     assert all(broken.space.contains(trial.params) for trial in ended)
     assert len({(tuple(sorted(trial.params.items())), trial.seed) for trial in ended}) == len(ended)
-    whole = drive(config_of(tmp_path / "whole", sampler, pruner, space, launcher))
     if sampler in BY_NUMBER_ALONE or launcher == "in_process":
+        whole = drive(config_of(tmp_path / "whole", sampler, pruner, space, launcher), simulated=simulated)
         assert asked(ended) == asked(whole)
 
 
@@ -118,15 +138,12 @@ def test_what_is_tried() -> None:
     assert "in_process" in LAUNCHERS
 
 
-@Launchers
-@pytest.mark.parametrize(("sampler", "space"), SAMPLED)
+@pytest.mark.parametrize(("sampler", "space", "launcher"), list(_cases()))
 def test_every_sampler_in_every_space(tmp_path: Path, sampler: str, space: str, launcher: str) -> None:
-    if launcher == "ray_tune" and (sampler, space) != ("tpe", "conditions"):
-        pytest.skip("starting Ray takes seconds; one case stands for all")
     holds(tmp_path, sampler, "asha", space, launcher)
 
 
-@pytest.mark.parametrize("launcher", [name for name in LAUNCHERS if name != "ray_tune"])
+@pytest.mark.parametrize("launcher", ["in_process", SIMULATED])
 @pytest.mark.parametrize("pruner", PRUNERS)
 def test_every_pruner(tmp_path: Path, pruner: str, launcher: str) -> None:
     holds(tmp_path, "tpe", pruner, "conditions", launcher)
