@@ -74,8 +74,9 @@ def simulate(
     """
     config = config.model_copy(update={"search": config.search.model_copy(update={"seed": seed})})
     folder = SweepFolder(Path(config.storage.path) / config.name)
-    study = Study.open(config, folder, history=History(folder.history), halt=Halt(), in_memory=True)
     launcher = Simulated(workers=workers, seed=seed, deaths_per_hour=deaths_per_hour, startup_s=startup_s)
+    history, clock = History(folder.history), launcher.clock
+    study = Study.open(config, folder, history=history, halt=Halt(), clock=clock, in_memory=True)
     launcher.run(study, LandscapeTrial(landscape=landscape, metric=config.metric))
     trials = study.trials()
     whole = [landscape.curve(trial.params, trial.seed) for trial in trials]

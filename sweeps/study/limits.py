@@ -10,6 +10,7 @@ from sweeps.config import SweepConfig
 from sweeps.contract import Trial
 from sweeps.study.regret import MIN_COMPLETED, regret_bound
 from sweeps.study.snapshot import Facts
+from sweeps.study.storage import sync
 
 _ATTRIBUTE = "ended"
 _LOOKS = 10
@@ -92,4 +93,5 @@ class Limits:
         """Durable before anything follows from it."""
         value = getattr(self._config.budget, found.limit)
         self._study.set_user_attr(_ATTRIBUTE, {"reached": asdict(found), "value": value, "wall_s": self.wall_s()})
+        sync(self._study._storage)  # noqa: SLF001
         self._ended = found

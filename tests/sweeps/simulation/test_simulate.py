@@ -27,6 +27,18 @@ def test_what_it_spent_and_what_it_found(tmp_path: Path) -> None:
     assert "40" not in summary([run]).splitlines()[0]
 
 
+def test_a_budget_of_hours_and_gpu_hours_is_of_simulated_ones(tmp_path: Path) -> None:
+    def spent(**budget: float) -> tuple[float, float]:
+        config = sweep_config(tmp_path, budget={"trials": 400, **budget}, resources={"gpus": 1})
+        landscape = Synthetic(space=config.space, validations=config.train.validations)
+        run = simulate(config, landscape, workers=4)
+        assert len(run.trials) < 400
+        return run.wall_s / 3600, sum(each.ended_s - each.started_s for each in run.attempts) / 3600
+
+    assert 0.5 <= spent(hours=0.5)[0] < 0.6
+    assert 1.5 <= spent(gpu_hours=1.5)[1] < 1.9
+
+
 def test_the_trial_of_a_landscape_runs_on_any_launcher(tmp_path: Path) -> None:
     config = sweep_config(tmp_path, budget={"trials": 6})
     landscape = Synthetic(space=config.space, validations=config.train.validations)
