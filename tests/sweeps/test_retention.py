@@ -16,7 +16,7 @@ def trial(folder: SweepFolder, number: int, value: float, outcome: Kind | None, 
     return Trial(
         number=number,
         attempt=attempt,
-        params={},
+        params={"n": number},
         seed=0,
         outcome=outcome,
         values={1: value},

@@ -74,6 +74,7 @@ def test_a_trial_as_a_candidate() -> None:
             cost_s=12.0,
             checkpoint="/checkpoints/0003-2",
             values=(0.6,),
+            costs={"train_seconds": 12.0},
         )
     ]
     silent = replace(trial, effective={}, values={}, best_validation=None, metrics={}, summary={}, outcome=Kind.FAILED)
