@@ -1,231 +1,217 @@
-"""A search space: named parameters, some of which exist only when others have a certain value."""
+"""A search space as it is written down: named parameters, some of which depend on others."""
 
-import difflib
-import math
-from collections.abc import Iterator, Mapping
-from graphlib import CycleError, TopologicalSorter
-from typing import Annotated, Any, Literal, Protocol, Self
+from collections.abc import Iterable, Iterator, Mapping
+from graphlib import TopologicalSorter
+from typing import Any, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
     ModelWrapValidatorHandler,
-    RootModel,
-    TypeAdapter,
+    SerializerFunctionWrapHandler,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-Value = str | int | float | bool
+from search_spaces import consistency
+from search_spaces.any_space import AnySpace, MisfitError, Point, Visit, describe
+from search_spaces.consistency import Loc, parents
+from search_spaces.parameters import PARAMETER, AnyParameter, Choice, Float, Int, Value, listed, scaled
+
+RESERVED = ("description", "source", "points", "left_out")
+"""What else a space file may say, beside its parameters."""
+
+_FIELDS = {kind.model_fields["type"].default: list(kind.model_fields) for kind in (Float, Int, Choice)}
 
 
-Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
-"""Also taken from text, as YAML 1.1 and shells write `1e-5`."""
+class Space(AnySpace):
+    """Named parameters. Read from a mapping of names to parameters, in which a few names are `RESERVED`."""
 
-
-class _Parameter(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    when: dict[str, Value | Annotated[list[Value], Field(min_length=1)]] = Field(default_factory=dict)
-    """Other parameters and the value, or values, they must have for this one to exist."""
-
-    def applies(self, chosen: Mapping[str, Value]) -> bool:
-        """Whether this parameter exists beside what was chosen so far."""
-        return all(name in chosen and chosen[name] in _listed(wanted) for name, wanted in self.when.items())
-
-
-class Float(_Parameter):
-    """A real number from `low` to `high`, both included; `log` spreads it evenly over orders of magnitude."""
-
-    type: Literal["float"] = "float"
-    low: Number
-    high: Number
-    log: bool = False
-    step: Annotated[Number, Field(gt=0)] | None = None
-
-    @model_validator(mode="after")
-    def _range(self) -> Self:
-        _check_range(self.low, self.high, log=self.log, step=self.step)
-        return self
-
-    def contains(self, value: object) -> bool:
-        """Whether `value` can be drawn."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
-            return False
-        if self.step is None:
-            return True
-        steps = (value - self.low) / self.step
-        return math.isclose(steps, round(steps), abs_tol=1e-8)
-
-
-class Int(_Parameter):
-    """A whole number from `low` to `high`, both included."""
-
-    type: Literal["int"] = "int"
-    low: int
-    high: int
-    log: bool = False
-    step: Annotated[int, Field(ge=1)] | None = None
-
-    @model_validator(mode="after")
-    def _range(self) -> Self:
-        _check_range(self.low, self.high, log=self.log, step=self.step)
-        return self
-
-    def contains(self, value: object) -> bool:
-        """Whether `value` can be drawn."""
-        if isinstance(value, bool) or not isinstance(value, int) or not self.low <= value <= self.high:
-            return False
-        return (value - self.low) % (self.step or 1) == 0
-
-
-class Choice(_Parameter):
-    """One of a list of values without order."""
-
-    type: Literal["choice"] = "choice"
-    choices: Annotated[list[Value], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        repeated = sorted({repr(choice) for choice in self.choices if _count(self.choices, choice) > 1})
-        if repeated:
-            raise ValueError(f"choices must differ from each other; repeated: {', '.join(repeated)}")
-        return self
-
-    def contains(self, value: object) -> bool:
-        """Whether `value` can be drawn. `1` and `True` are different values."""
-        return any(type(value) is type(choice) and value == choice for choice in self.choices)
-
-
-Parameter = Annotated[Float | Int | Choice, Field(discriminator="type")]
-_PARAMETER: TypeAdapter[Float | Int | Choice] = TypeAdapter(Parameter)
-
-
-class Suggest(Protocol):
-    """Draws a value for one parameter."""
-
-    def __call__(self, name: str, parameter: Float | Int | Choice) -> Value:
-        """A value that `parameter` contains."""
-
-
-class Space(RootModel[dict[str, Parameter]]):
-    """Named parameters. Immutable; iteration gives a parameter after all those it depends on."""
-
-    model_config = ConfigDict(frozen=True, strict=True)
+    parameters: dict[str, AnyParameter]
 
     @model_validator(mode="wrap")
     @classmethod
     def _everything_at_once(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Also checks how parameters fit together when some of them are wrong by themselves."""
+        """Also checks how parameters fit together when some of them are wrong by themselves, and the points in the end."""
         if not isinstance(data, Mapping):
             return handler(data)
-        parameters, details = read_parameters(data)
-        details += [problem(loc, message) for loc, message in _misfits(parameters, list(data))]
+        written = {name: value for name, value in data.items() if name not in RESERVED}
+        parameters, details = read_parameters(written)
+        details += [problem(loc, message) for loc, message in consistency.misfits(parameters, written)]
+        head = {name: data[name] for name in RESERVED if data.get(name) is not None}
+        for name in ("points", "left_out"):
+            head[name] = tuple(read_points(head.get(name, []), name, details))
+        try:
+            space = handler({**head, "parameters": parameters})
+        except ValidationError as error:
+            details += [problem(item["loc"], item["msg"], item["type"], item["input"]) for item in error.errors()]
         if details:
-            raise ValidationError.from_exception_data(cls.__name__, details)
-        return handler(data)
+            raise refusal(cls, details)
+        points = settled(space, space.points, "points", details)
+        if details:
+            raise refusal(cls, details)
+        return space.model_copy(update={"points": points})
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        plain = handler(self)
+        head = {
+            name: list(value) if name in ("points", "left_out") else value for name, value in plain.items() if value
+        }
+        del head["parameters"]
+        return {**head, **{name: _written(parameter) for name, parameter in self.parameters.items()}}
 
     def __len__(self) -> int:
-        return len(self.root)
+        return len(self.parameters)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.root
+        return name in self.parameters
 
-    def items(self) -> Iterator[tuple[str, Float | Int | Choice]]:
-        """Names and parameters; each after those its `when` names, else in the order they were written."""
-        sorter = TopologicalSorter({name: list(parameter.when) for name, parameter in self.root.items()})
+    @property
+    def names(self) -> tuple[str, ...]:
+        """In the order they were written."""
+        return tuple(self.parameters)
+
+    @property
+    def edges(self) -> dict[str, list[Value]]:
+        """Of multiples, the products."""
+        return {name: consistency.edges(name, self.parameters) for name in self.parameters}
+
+    @property
+    def ranges(self) -> dict[str, list[AnyParameter]]:
+        """One each."""
+        return {name: [parameter] for name, parameter in self.parameters.items()}
+
+    @property
+    def steady(self) -> dict[str, AnyParameter]:
+        """Those without a condition; of a multiple, the factor is drawn from the same range always."""
+        return {name: parameter for name, parameter in self.parameters.items() if not parameter.when}
+
+    def items(self) -> Iterator[tuple[str, AnyParameter]]:
+        """Names and parameters; each after those it depends on, else in the order they were written."""
+        sorter = TopologicalSorter({name: parents(parameter) for name, parameter in self.parameters.items()})
         for name in sorter.static_order():
-            yield name, self.root[name]
+            yield name, self.parameters[name]
 
-    def sample(self, suggest: Suggest) -> dict[str, Value]:
-        """Draws one configuration.
-
-        Args:
-            suggest: Called for each parameter that exists in this configuration, parents first.
-
-        Returns:
-            A value for each parameter that exists.
-        """
+    def walk(self, visit: Visit) -> dict[str, Value]:
+        """Goes through the parameters that exist beside those before them."""
         chosen: dict[str, Value] = {}
         for name, parameter in self.items():
             if parameter.applies(chosen):
-                chosen[name] = suggest(name, parameter)
+                chosen[name] = visit(name, parameter, _times(parameter, chosen))
         return chosen
 
-    def contains(self, params: Mapping[str, object]) -> bool:
-        """Whether `params` is a configuration that `sample` could give: no value missing, extra or out of range."""
-        expected: dict[str, Value] = {}
+    def settle(self, point: Mapping[str, object]) -> tuple[Point, list[MisfitError]]:
+        """Reads a point, which may leave out what nothing else in it depends on."""
+        names = list(self.parameters)
+        wrong = [MisfitError(name, consistency.unknown(name, names)) for name in point if name not in names]
+        chosen: Point = {}
+        drawn: set[str] = set()
         for name, parameter in self.items():
-            if parameter.applies(expected):
-                value = params.get(name)
-                if not isinstance(value, str | int | float | bool) or not parameter.contains(value):
-                    return False
-                expected[name] = value
-        return set(params) == set(expected)
+            unclear = [parent for parent in parents(parameter) if parent in drawn]
+            hoped = {parent: listed(wanted)[0] for parent, wanted in parameter.when.items() if parent in drawn}
+            if not parameter.applies({**chosen, **hoped}):
+                if name in point:
+                    wrong.append(MisfitError(name, f"is there only when {conditions(parameter)}"))
+            elif name not in point and (unclear or parameter.only is None):
+                drawn.add(name)
+            elif unclear:
+                wrong.append(MisfitError(name, f"depends on '{unclear[0]}', so that must be given too"))
+            else:
+                times = _times(parameter, chosen)
+                given = point[name] if name in point else scaled(parameter.edges[0], times)
+                value = parameter.settled(given, times)
+                if value is None:
+                    wrong.append(MisfitError(name, f"cannot be {given!r}; it is {describe(parameter, times)}"))
+                    drawn.add(name)
+                else:
+                    chosen[name] = value
+        return {name: chosen[name] for name in point if name in chosen}, wrong
 
 
-def read_parameters(data: Mapping[str, Any]) -> tuple[dict[str, Float | Int | Choice], list[InitErrorDetails]]:
-    """Reads each parameter by itself: those that are right, and all that is wrong with the others."""
-    parameters: dict[str, Float | Int | Choice] = {}
+def conditions(parameter: AnyParameter) -> str:
+    """When a parameter exists, in words; empty if always."""
+    said = (f"{parent} is {' or '.join(map(str, listed(wanted)))}" for parent, wanted in parameter.when.items())
+    return " and ".join(said)
+
+
+def read_parameters(data: Mapping[str, Any]) -> tuple[dict[str, AnyParameter], list[InitErrorDetails]]:
+    """Reads each parameter by itself: those that are right, and all that is wrong with the others.
+
+    A plain value stands for itself always, and `{value: ..., when: ...}` under a condition.
+    """
+    parameters: dict[str, AnyParameter] = {}
     details: list[InitErrorDetails] = []
     for name, written in data.items():
         try:
-            parameters[name] = _PARAMETER.validate_python(written)
+            parameters[name] = PARAMETER.validate_python(_spelled_out(written))
         except ValidationError as error:
-            for item in error.errors():
-                known = item["type"] != "union_tag_not_found"
-                message = item["msg"] if known else "needs a type: float, int or choice"
-                details.append(problem((name, *item["loc"]), message, item["type"], item["input"]))
+            details += [_explained(name, written, item) for item in error.errors()]
     return parameters, details
 
 
-def problem(
-    loc: tuple[str | int, ...], message: str, kind: str = "value_error", value: object = None
-) -> InitErrorDetails:
+def problem(loc: Loc, message: str, kind: str = "value_error", value: object = None) -> InitErrorDetails:
     """One finding in pydantic's terms."""
     custom = PydanticCustomError(kind, "{message}", {"message": message})
     return InitErrorDetails(type=custom, loc=loc, input=value)
 
 
-def _misfits(parameters: Mapping[str, Float | Int | Choice], names: list[str]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Conditions that cannot be: on what is not there, on a value that never comes, in a circle."""
-    if not names:
-        yield (), "a space needs at least one parameter"
-    for name, parameter in parameters.items():
-        for parent, wanted in parameter.when.items():
-            if parent not in names:
-                yield (name, "when", parent), _unknown(parent, [other for other in names if other != name])
-            elif parent in parameters:
-                for value in _listed(wanted):
-                    if not parameters[parent].contains(value):
-                        yield (name, "when", parent), f"'{parent}' can never be {value!r}"
-    try:
-        TopologicalSorter({name: list(parameter.when) for name, parameter in parameters.items()}).prepare()
-    except CycleError as error:
-        yield (error.args[1][0], "when"), f"conditions in a circle: {' -> '.join(error.args[1])}"
+def read_points(written: Any, key: str, details: list[InitErrorDetails]) -> Iterator[Point]:
+    """Reads a list of points; what is no point is added to `details`, with its place below `key`."""
+    if not isinstance(written, list | tuple):
+        details.append(problem((key,), "must be a list of points, each a mapping of parameters to values"))
+        return
+    for index, point in enumerate(written):
+        if not isinstance(point, Mapping):
+            details.append(problem((key, index), "a point must be a mapping of parameters to values"))
+            continue
+        for name, value in point.items():
+            if not isinstance(value, Value):
+                details.append(problem((key, index, name), "must be one plain value"))
+        yield {name: value for name, value in point.items() if isinstance(value, Value)}
 
 
-def _unknown(parent: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(parent, known, n=1)
-    return f"unknown parameter '{parent}'; known: {', '.join(known)}" + (
-        f"; did you mean '{close[0]}'?" if close else ""
-    )
+def settled(space: AnySpace, points: Iterable[Point], key: str, details: list[InitErrorDetails]) -> tuple[Point, ...]:
+    """The points as draws would give them; what does not fit is added to `details`, with its place below `key`."""
+    found = []
+    for index, point in enumerate(points):
+        values, wrong = space.settle(point)
+        details += [problem((key, index, each.name), each.message) for each in wrong]
+        found.append(values)
+    return tuple(found)
 
 
-def _check_range(low: float, high: float, *, log: bool, step: float | None) -> None:
-    if low > high:
-        raise ValueError(f"low {low:g} is above high {high:g}")
-    if log and low <= 0:
-        raise ValueError(f"a log range must be above 0, low is {low:g}")
-    if log and step is not None:
-        raise ValueError("log and step cannot be used together")
+def refusal(cls: type, details: Iterable[InitErrorDetails]) -> ValidationError:
+    """All findings as one error."""
+    return ValidationError.from_exception_data(cls.__name__, list(details))
 
 
-def _listed(wanted: Value | list[Value]) -> list[Value]:
-    return wanted if isinstance(wanted, list) else [wanted]
+def _explained(name: str, written: Any, item: Any) -> InitErrorDetails:
+    if item["type"] in ("union_tag_not_found", "model_attributes_type"):
+        return problem((name, *item["loc"]), "needs a type: float, int or choice; or give one plain value")
+    if item["type"] == "extra_forbidden":
+        known = _FIELDS[written.get("type", "choice")]
+        return problem((name, *item["loc"]), f"unknown key; known: {', '.join(known)}")
+    return problem((name, *item["loc"]), item["msg"], item["type"], item["input"])
 
 
-def _count(values: list[Value], value: Value) -> int:
-    return sum(type(other) is type(value) and other == value for other in values)
+def _spelled_out(written: Any) -> Any:
+    if isinstance(written, Value):
+        return {"type": "choice", "choices": [written]}
+    if isinstance(written, Mapping) and "value" in written and "type" not in written:
+        rest = {key: value for key, value in written.items() if key != "value"}
+        return {"type": "choice", "choices": [written["value"]], **rest}
+    return written
+
+
+def _written(parameter: AnyParameter) -> Any:
+    """As short as a person would write it."""
+    if isinstance(parameter, Choice) and len(parameter.choices) == 1 and not parents(parameter):
+        return parameter.choices[0]
+    return {"type": parameter.type, **parameter.model_dump(exclude_defaults=True)}
+
+
+def _times(parameter: AnyParameter, chosen: Mapping[str, Value]) -> float:
+    times = chosen[parameter.times] if parameter.times else 1
+    assert not isinstance(times, str)
+    return times

@@ -152,6 +152,22 @@ def simulate(  # noqa: PLR0917 - commands are
 
 
 @app.command()
+def spaces(
+    name: Annotated[str | None, typer.Argument(help="A shipped space, a YAML file, or FILE.py:FUNCTION.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON, for a program.")] = False,  # noqa: FBT002
+) -> None:
+    """List the search spaces that come along, or show one with its ranges."""
+    from sweeps import catalogue
+    from sweeps.spaces import find_space
+
+    if name is None:
+        typer.echo(json.dumps(catalogue.shipped(), indent=2) if as_json else catalogue.list_shipped())
+        return
+    space = find_space(name)
+    typer.echo(json.dumps(catalogue.to_dict(space), indent=2) if as_json else catalogue.to_text(name, space))
+
+
+@app.command()
 def ui(
     name: Annotated[str | None, typer.Argument(help="Name of a sweep, to open its trials.")] = None,
     tracking: Tracking = None,

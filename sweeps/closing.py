@@ -16,6 +16,7 @@ from sweeps.cost import cost_of
 from sweeps.findings import findings
 from sweeps.report.confirmed import sentences
 from sweeps.run import Finished
+from sweeps.spaces import plan_of_points
 from sweeps.study.advice import advice, stopping
 from sweeps.words import show
 
@@ -81,7 +82,8 @@ def plan(config: SweepConfig) -> str:
             briefing(config),
             f"metric:  {config.metric}, {config.mode}",
             f"confirm: {_confirming(config)}",
-            f"space:   {', '.join(config.space.root)}",
+            f"space:   {', '.join(config.space.names)}",
+            *plan_of_points(config),
             f"train:   {train.task}, {train.model}, {train.epochs} epochs, {train.validations} validations",
             f"record:  {'an address with a password' if config.has_secrets else config.tracking.uri}, {config.experiment}",
             f"files:   {config.storage.path}/{config.name}",

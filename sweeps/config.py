@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -14,51 +14,22 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     field_validator,
 )
-from pydantic_core import InitErrorDetails
 from ruamel.yaml import YAML
 
-from search_spaces import SHIPPED, Choice, Space
-from search_spaces.space import problem, read_parameters
+from search_spaces import FunctionSpace, Space
+from search_spaces.space import problem
 from sweeps.budget import BudgetConfig
 from sweeps.objectives import Objective, misfits_of_metrics, objectives_of
 from sweeps.paired import ConfirmConfig, fresh_seeds
 from sweeps.resources import ResourcesConfig
 from sweeps.search import SearchConfig, budget_misfit, misfits
 from sweeps.section import Section
+from sweeps.spaces import attach_space, open_for_changes, read_points_of, read_space
 from trainer.config import Count, Mode, TrainConfig, absolute
-from trainer.document import ConfigError, Document, Problem, nearest, unknown
-from trainer.tasks import TASKS
+from trainer.document import ConfigError, Document, unknown
 
 EXAMPLES: dict[str, Path] = {path.stem: path for path in sorted(Path(__file__).parent.parent.glob("examples/*.yaml"))}
 """Name of each shipped example -> its file."""
-
-NOT_SEARCHED = frozenset(
-    {
-        *(
-            "task",
-            "data",
-            "columns",
-            "splits",
-            "split_seed",
-            "validation_ratio",
-            "max_validation_rows",
-            "max_test_rows",
-        ),
-        *(
-            "metric",
-            "mode",
-            "validations",
-            "seed",
-            "overwrite_cache",
-            "accelerator",
-            "devices",
-            "num_workers",
-            "num_threads",
-            "wandb_project",
-        ),
-    }
-)
-"""Settings that must be the same in every trial, or trials could not be compared."""
 
 
 class TrackingConfig(Section):
@@ -115,7 +86,7 @@ class SweepConfig(Section):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     train: TrainConfig
-    space: Space
+    space: Space | FunctionSpace
     search: SearchConfig = Field(default_factory=SearchConfig)
     budget: BudgetConfig = Field(default_factory=BudgetConfig)
     resources: ResourcesConfig = Field(default_factory=ResourcesConfig)
@@ -130,18 +101,12 @@ class SweepConfig(Section):
     @field_validator("space", mode="wrap")
     @classmethod
     def _fits_the_trainer(cls, space: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-        """Also checks against the trainer when some parameters are wrong by themselves."""
-        details: list[InitErrorDetails] = []
-        read = space
-        try:
-            read = handler(space)
-        except ValidationError as error:
-            details += [problem(item["loc"], item["msg"], item["type"], item["input"]) for item in error.errors()]
-        written = read.root if isinstance(read, Space) else read if isinstance(read, dict) else {}
-        details += _refusals(written, info.data.get("train"))
-        if details:
-            raise ValidationError.from_exception_data("Space", details)
-        return read
+        return handler(read_space(space, info.data.get("train")))
+
+    @field_validator("search", mode="wrap")
+    @classmethod
+    def _points_fit_the_space(cls, search: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        return read_points_of(search, info.data.get("space"), handler)
 
     @field_validator("search")
     @classmethod
@@ -239,6 +204,7 @@ def read(source: str | Path, *, name: str | None = None, assignments: Sequence[s
     """
     document = Document.read(_find(source))
     for assignment in assignments:
+        open_for_changes(document, assignment)
         document.set(assignment)
     if name is not None:
         document.put(("name",), name, flag=f"--name {name}")
@@ -247,11 +213,13 @@ def read(source: str | Path, *, name: str | None = None, assignments: Sequence[s
 
 def validate(document: Document) -> SweepConfig:
     """Makes the configuration of what was read. Raises ConfigError with every problem at once."""
-    unread = _attach_space(document)
+    unread = attach_space(document)
     try:
         return document.validate(SweepConfig)
     except ConfigError as error:
-        raise ConfigError(unread + [p for p in error.problems if not unread or p.key != "space"]) from None
+        raise ConfigError(
+            unread + [p for p in error.problems if not unread or p.key.split(".")[0] != "space"]
+        ) from None
 
 
 def dump(config: SweepConfig) -> str:
@@ -268,40 +236,3 @@ def _find(source: str | Path) -> Path:
     if str(source) in EXAMPLES:
         return EXAMPLES[str(source)]
     raise ConfigError.single(f"{unknown('example', source, EXAMPLES)}; or give a YAML file")
-
-
-def _attach_space(document: Document) -> list[Problem]:
-    """Puts the file that `space:` names in its place, so that problems point into that file."""
-    given = document.data.get("space")
-    if not isinstance(given, str):
-        return []
-    path = SHIPPED.get(given, Path(absolute(given)))
-    if given not in SHIPPED and not path.suffix and not path.is_file():
-        return [document.problem(("space",), f"{unknown('space', given, SHIPPED)}; or give a YAML file")]
-    try:
-        document.attach("space", Document.read(path))
-    except ConfigError as error:
-        return error.problems
-    return []
-
-
-def _refusals(space: dict[str, Any], train: TrainConfig | None) -> Iterator[InitErrorDetails]:
-    """What the trainer would refuse: names it does not know, and values outside its own rules or of no use to the task."""
-    fields = [name for name in TrainConfig.model_fields if name not in NOT_SEARCHED]
-    for name in space:
-        if name in NOT_SEARCHED:
-            yield problem((name,), "must be the same in every trial, so it cannot be searched")
-        elif name not in fields:
-            yield problem((name,), f"the trainer knows no setting of this name{nearest(name, fields)}")
-    task = train.task if train else next(iter(TASKS))
-    base = {"task": task, "model": "builtin:tiny-bert", "data": "builtin:docstrings"}
-    for name, parameter in read_parameters(space)[0].items():
-        values = parameter.choices if isinstance(parameter, Choice) else [parameter.low, parameter.high]
-        for value in values if name in fields else ():
-            try:
-                read = getattr(TrainConfig.model_validate(base | {name: value}), name)
-                if name == "model" and read != value:
-                    yield problem((name,), f"workers run in other folders: write '{read}' for '{value}'")
-            except ValidationError as error:
-                message = error.errors()[0]["msg"].removeprefix("Value error, ")
-                yield problem((name,), message if str(value) in message else f"{message}, got {value!r}")

@@ -74,7 +74,7 @@ class Display:
         return ", ".join(parts)
 
     def _render(self) -> Group:
-        names = list(self._config.space.root)
+        names = self._config.space.names
         table = Table(
             title=f"{self._config.name}: {self._ended()} of {self._config.num_trials} trials ended", expand=False
         )

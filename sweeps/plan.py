@@ -126,7 +126,7 @@ def _lines(config: SweepConfig, probe: "Probe", estimated: Estimate, free_bytes:
         f"with two resume states for each slot, and the winner's copy in the record"
     )
     yield from (f"budget:  {line}" for line in _cut_short(config, estimated))
-    if changing := [name for name in _CHANGES_SPEED if name in config.space.root]:
+    if changing := [name for name in _CHANGES_SPEED if len(config.space.edges.get(name, ())) > 1]:
         yield f"note:    the space varies {', '.join(changing)}; all trials were taken to be as fast by the token as trial 0"
     if probe.note:
         yield f"note:    {probe.note}"

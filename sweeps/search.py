@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_core import InitErrorDetails
 
-from search_spaces import Space
+from search_spaces import AnySpace, Point
 from search_spaces.space import problem
 from sweeps.section import Section
 from sweeps.study.grid import MAX_POINTS, continuous, grid
@@ -30,6 +30,8 @@ class SearchConfig(Section):
     """Random trials before a sampler's model is asked; `auto` is a quarter of the budget, 4 to 10."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Draws the configurations; `train.seed` trains them."""
+    points: tuple[Point, ...] | None = None
+    """Configurations to try first, in place of the space's own; what one leaves out is drawn. Empty tries none."""
 
     @field_validator("sampler")
     @classmethod
@@ -67,12 +69,12 @@ class SearchConfig(Section):
         """Random trials of a sweep of `num_trials`."""
         return startup_trials(num_trials) if self.startup_trials == "auto" else self.startup_trials
 
-    def num_trials(self, space: Space, budget: int) -> int:
+    def num_trials(self, space: AnySpace, budget: int) -> int:
         """How many trials there will be: the budget, or the whole grid."""
         return min(budget, len(grid(space, self.seed))) if self.sampler == "grid" else budget
 
 
-def misfits(search: SearchConfig, space: Space | None, train: TrainConfig | None) -> Iterator[InitErrorDetails]:
+def misfits(search: SearchConfig, space: AnySpace | None, train: TrainConfig | None) -> Iterator[InitErrorDetails]:
     """What the search cannot do with a space and a training; None is what could not be read."""
     if space is not None:
         yield from (problem(("sampler",), message) for message in _sampler_misfits(search, space))
@@ -91,7 +93,7 @@ def budget_misfit(search: SearchConfig, num_trials: int) -> str | None:
     return None
 
 
-def _sampler_misfits(search: SearchConfig, space: Space) -> Iterator[str]:
+def _sampler_misfits(search: SearchConfig, space: AnySpace) -> Iterator[str]:
     if search.sampler == "grid" and continuous(space):
         names = ", ".join(continuous(space))
         yield f"grid needs a finite space, and these have no end of values: {names}; give them a step or choices"

@@ -30,7 +30,7 @@ def test_the_sweep_in_the_readme_is_valid() -> None:
     assert config["space"] == "finetune"
     inline = YAML(typ="safe", pure=True).load(space)
     assert SweepConfig.model_validate({**config, "space": inline}).name == "mine"
-    assert len(Space.model_validate(inline)) == 3
+    assert len(Space.model_validate(inline)) == 5
 
 
 def test_every_file_stands_in_the_readme() -> None:

@@ -54,7 +54,8 @@ def trial_params(trial: Trial, searched: Iterable[str]) -> dict[str, str]:
     if not trial.effective and trial.outcome is None:
         return {}
     used = used_params(trial)
-    return {name: encode(used[name]) if name in used else UNUSED for name in searched}
+    names = dict.fromkeys([*searched, *trial.params])  # what a space function draws rarely is not known beforehand
+    return {name: encode(used[name]) if name in used else UNUSED for name in names}
 
 
 def trial_summary(trial: Trial, metric: str) -> list[Point]:
@@ -114,7 +115,7 @@ def train_section(run: Run) -> dict[str, Any]:
 
 def sweep_note(config: SweepConfig) -> str:
     """A few words for the page of the parent run."""
-    searched = ", ".join(f"`{name}`" for name in config.space.root)
+    searched = ", ".join(f"`{name}`" for name in config.space.names)
     return (
         f"**{config.name}** searches {searched} for `{config.train.model}` on `{config.train.task}`: "
         f"{config.search.sampler}, {config.search.pruner.name}, {config.num_trials} trials, best `{config.metric}` ({config.mode}).\n\n"

@@ -107,7 +107,7 @@ class Mirror:
         sent = self._sent.get(trial.number, 0)
         points = list(islice(self._history.read(trial.number), sent, None))
         summary = describe.trial_summary(trial, self._config.metric) if trial.outcome else []
-        params = describe.trial_params(trial, self._config.space.root)
+        params = describe.trial_params(trial, self._config.space.names)
         run = self._update(store, run, params=params, tags=wanted, points=[*points, *summary])
         self._sent[trial.number] = sent + len(points)
         if run.status != status:

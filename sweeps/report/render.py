@@ -83,7 +83,7 @@ def render(
         spread=_spread(config, trials),
         cost=str(cost_of(config, [*trials, *confirmations])),
         ended=ended,
-        searched=list(config.space.root),
+        searched=list(config.space.names),
         rows=_rows(config, trials, won),
         history=Markup(history_chart(trials, metric=config.metric, mode=config.mode, winner=won)),  # noqa: S704 - our own SVG
         curves=Markup(curves_chart(trials, metric=config.metric, winner=won)),  # noqa: S704
@@ -147,7 +147,7 @@ def _rows(config: SweepConfig, trials: Sequence[Trial], won: int | None) -> list
             value="" if candidates[number].value is None else f"{candidates[number].value:.4f}",
             params=[
                 show(candidates[number].params[name]) if name in candidates[number].params else "-"
-                for name in config.space.root
+                for name in config.space.names
             ],
             seconds="" if candidates[number].cost_s is None else duration(candidates[number].cost_s or 0.0),
             reason=by_number[number].reason,

@@ -11,6 +11,8 @@ from optuna.trial import FrozenTrial
 
 from search_spaces import Value
 
+_MIDDLE = 0.5
+
 
 class Independent(BaseSampler):
     """A sampler that draws one parameter at a time, so that conditions and derived ranges are no matter to it."""
@@ -37,9 +39,9 @@ class Point(Independent):
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Value:
-        """The value that the point has."""
-        del study, trial, param_distribution
-        return self._point[param_name]
+        """The value that the point has; the middle, where what was decided before leads away from the point."""
+        del study, trial
+        return self._point[param_name] if param_name in self._point else value_at(param_distribution, _MIDDLE)
 
 
 class Position(Independent):
@@ -51,9 +53,9 @@ class Position(Independent):
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Value:
-        """The value at this parameter's position."""
+        """The value at this parameter's position; the middle, if it is one that a space function draws once in a while."""
         del study, trial
-        return value_at(param_distribution, self._positions[param_name])
+        return value_at(param_distribution, self._positions.get(param_name, _MIDDLE))
 
 
 def sobol(number: int, num_dimensions: int, seed: int) -> list[float]:

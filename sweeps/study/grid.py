@@ -5,22 +5,22 @@ import random
 from collections.abc import Iterator
 from functools import lru_cache
 
-from search_spaces import Choice, Float, Int, Space, Value
+from search_spaces import AnyParameter, AnySpace, Choice, Float, Value
 
 MAX_POINTS = 10_000
 """A space with more points than this is not enumerated."""
 
 
-def continuous(space: Space) -> list[str]:
+def continuous(space: AnySpace) -> list[str]:
     """The parameters that have no end of values, so that the space has no grid."""
     return [
         name
-        for name, each in space.root.items()
-        if isinstance(each, Float) and each.step is None and each.low < each.high
+        for name, ranges in space.ranges.items()
+        if any(isinstance(each, Float) and each.step is None and each.low < each.high for each in ranges)
     ]
 
 
-def grid(space: Space, seed: int) -> tuple[dict[str, Value], ...]:
+def grid(space: AnySpace, seed: int) -> tuple[dict[str, Value], ...]:
     """All points of a finite space, those under `when` only where they apply.
 
     Args:
@@ -30,12 +30,12 @@ def grid(space: Space, seed: int) -> tuple[dict[str, Value], ...]:
     Returns:
         The points; none when the space is not finite, or too large to write down.
     """
-    return _grid(space.model_dump_json(), seed)
+    return _grid(type(space), space.model_dump_json(), seed)
 
 
 @lru_cache(maxsize=8)
-def _grid(written: str, seed: int) -> tuple[dict[str, Value], ...]:
-    space = Space.model_validate_json(written)
+def _grid(kind: type[AnySpace], written: str, seed: int) -> tuple[dict[str, Value], ...]:
+    space = kind.model_validate_json(written)
     if continuous(space):
         return ()
     points = []
@@ -47,13 +47,13 @@ def _grid(written: str, seed: int) -> tuple[dict[str, Value], ...]:
     return tuple(points)
 
 
-def _enumerate(space: Space) -> Iterator[dict[str, Value]]:
+def _enumerate(space: AnySpace) -> Iterator[dict[str, Value]]:
     """Walks the tree of all choices, depth first: what comes later may depend on what was chosen before."""
     path: list[int] = []
     while True:
         sizes: list[int] = []
 
-        def suggest(name: str, parameter: Float | Int | Choice) -> Value:
+        def suggest(name: str, parameter: AnyParameter) -> Value:
             del name
             if len(sizes) == len(path):  # noqa: B023 - called before the next round
                 path.append(0)
@@ -68,7 +68,7 @@ def _enumerate(space: Space) -> Iterator[dict[str, Value]]:
         path[-1] += 1
 
 
-def _size(parameter: Float | Int | Choice) -> int:
+def _size(parameter: AnyParameter) -> int:
     """How many values a parameter has."""
     if isinstance(parameter, Choice):
         return len(parameter.choices)
@@ -78,7 +78,7 @@ def _size(parameter: Float | Int | Choice) -> int:
     return math.floor(steps + 1e-8) + 1
 
 
-def _value(parameter: Float | Int | Choice, place: int) -> Value:
+def _value(parameter: AnyParameter, place: int) -> Value:
     """Value number `place`, from 0."""
     if isinstance(parameter, Choice):
         return parameter.choices[place]

@@ -14,7 +14,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from search_spaces import Choice, Space
+from search_spaces import AnySpace, Choice
 from sweeps.study.draw import to_distribution
 from sweeps.study.fixed_samplers import Point, Position, sobol
 from sweeps.study.grid import grid as grid_of
@@ -32,7 +32,7 @@ class Occasion:
         startup_trials: Random trials before a model is asked.
     """
 
-    space: Space
+    space: AnySpace
     seed: int
     number: int
     redraw: int = 0
@@ -73,14 +73,15 @@ def qmc(occasion: Occasion) -> BaseSampler:
     Each parameter is a dimension, also where conditions leave some out. Optuna's own sampler counts in the study how often
     it was asked, so a driver that dies in between skips a point, and draws at random what stands under a condition.
     """
-    positions = sobol(occasion.number, len(occasion.space), occasion.shared_seed)
-    return Position(dict(zip(occasion.space.root, positions, strict=True)))
+    names = occasion.space.names
+    return Position(dict(zip(names, sobol(occasion.number, len(names), occasion.shared_seed), strict=True)))
 
 
 def grid(occasion: Occasion) -> BaseSampler:
     """Trial number n takes point n of a finite space."""
     points = grid_of(occasion.space, occasion.seed)
-    return Point(points[occasion.number % len(points)])
+    drawn = occasion.space.replay(points[occasion.number % len(points)])
+    return Point({name: each.factor for name, each in drawn.items()})
 
 
 def gp(occasion: Occasion) -> BaseSampler:
@@ -116,15 +117,18 @@ _COMPLETED = 2
 """Completed trials without which these two have nothing to learn from."""
 
 
-def varying(space: Space) -> list[str]:
+def varying(space: AnySpace) -> list[str]:
     """The parameters that have more than one value."""
-    return [name for name, each in space.root.items() if not to_distribution(each).single()]
+    return [name for name, ranges in space.ranges.items() if len(ranges) > 1 or ranges[0].only is None]
 
 
-def always_there(space: Space, *, numbers_only: bool = False) -> list[str]:
+def always_there(space: AnySpace, *, numbers_only: bool = False) -> list[str]:
     """The parameters that vary in every configuration: what gp, and of numbers cmaes, can draw together."""
-    found = ((name, space.root[name]) for name in varying(space))
-    return [name for name, each in found if not each.when and not (numbers_only and isinstance(each, Choice))]
+    return [
+        name
+        for name, each in space.steady.items()
+        if each.only is None and not (numbers_only and isinstance(each, Choice))
+    ]
 
 
 def startup_trials(num_trials: int) -> int:
@@ -169,7 +173,7 @@ class _Together:
 
     def __init__(self, occasion: Occasion, *, numbers_only: bool = False) -> None:
         names = sorted(always_there(occasion.space, numbers_only=numbers_only))
-        self._distributions = {name: to_distribution(occasion.space.root[name]) for name in names}
+        self._distributions = {name: to_distribution(occasion.space.steady[name]) for name in names}
         self._startup_trials = occasion.startup_trials
 
     @property

@@ -7,6 +7,7 @@ from optuna.trial import FrozenTrial
 
 from search_spaces import Value
 from sweeps.config import SweepConfig
+from sweeps.spaces import first_point
 from sweeps.study.draw import draw
 from sweeps.study.duplicates import Asked, training_seed
 from sweeps.study.grid import grid
@@ -70,7 +71,10 @@ class Sampled:
         return params
 
     def _draw(self, study: optuna.Study, trial: FrozenTrial, redraw: int) -> tuple[dict[str, Value], dict[str, Any]]:
-        """Draws by a sampler made for this draw alone; also what it wants to remember of it."""
+        """Draws by a sampler made for this draw alone; also what it wants to remember of it.
+
+        The first trials have values from points known to be good. One that comes out again was tried: then it is left.
+        """
         search = self._config.search
         occasion = Occasion(
             space=self._config.space,
@@ -82,4 +86,5 @@ class Sampled:
         past = Past(study, trial, SAMPLERS[search.sampler](occasion))
         if search.sampler in WITHOUT_PRUNED:
             past.rank_cliffs_worst()
-        return draw(past, trial, self._config.space), past.kept
+        point = {} if redraw else first_point(self._config, trial.number)
+        return draw(past, trial, self._config.space, point), past.kept

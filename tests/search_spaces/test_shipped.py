@@ -10,12 +10,17 @@ from search_spaces import SHIPPED, Space, load
 
 
 def test_what_is_shipped() -> None:
-    assert sorted(SHIPPED) == ["finetune"]
+    papers = ["bert_paper", "electra_paper", "roberta_paper"]
+    assert sorted(SHIPPED) == sorted([*papers, "adafactor", "finetune", "lora", "narrow", "smoke"])
 
 
 @pytest.mark.parametrize("name", sorted(SHIPPED))
 def test_each_is_valid_and_documented(name: str) -> None:
-    assert len(load(name)) > 0
+    space = load(name)
+    assert len(space) > 1
+    assert space.points
+    assert space.source
+    assert 10 < len(space.description) < 80
     assert SHIPPED[name].read_text(encoding="utf-8").startswith("# ")
 
 
