@@ -58,7 +58,7 @@ class Space(AnySpace):
         head = {
             name: list(value) if name in ("points", "left_out") else value for name, value in plain.items() if value
         }
-        del head["parameters"]
+        head.pop("parameters", None)
         return {**head, **{name: _written(parameter) for name, parameter in self.parameters.items()}}
 
     def __len__(self) -> int:

@@ -1,11 +1,13 @@
 """The commands: what they print, and how they end."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from search_spaces import SHIPPED
 from sweeps.config import EXAMPLES
 from sweeps.errors import Exit
 
@@ -16,7 +18,7 @@ def sweeps(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("words", [[], ["run"], ["best"], ["ui"]])
+@pytest.mark.parametrize("words", [[], ["run"], ["best"], ["spaces"], ["ui"]])
 def test_help_is_there(tmp_path: Path, words: list[str]) -> None:
     said = sweeps(tmp_path, *words, "--help")
     assert said.returncode == Exit.OK
@@ -55,3 +57,13 @@ def test_a_dry_run_says_what_would_happen(tmp_path: Path) -> None:
     assert said.returncode == Exit.OK, said.stderr
     assert said.stdout.startswith("mine: everything is there; nothing was started")
     assert not list(tmp_path.iterdir())
+
+
+def test_spaces_are_listed_and_shown(tmp_path: Path) -> None:
+    said = sweeps(tmp_path, "spaces", "--json")
+    assert [each["name"] for each in json.loads(said.stdout)] == sorted(SHIPPED)
+    one = sweeps(tmp_path, "spaces", "bert_paper")
+    assert "weight_decay   always 0.01" in one.stdout
+    unknown = sweeps(tmp_path, "spaces", "bert_papre")
+    assert unknown.returncode == Exit.CONFIG
+    assert "did you mean 'bert_paper'?" in unknown.stderr
