@@ -1,6 +1,7 @@
 """A search space as it is written down: named parameters, some of which depend on others."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import Any, Self
 
@@ -89,9 +90,12 @@ class Space(AnySpace):
 
     def items(self) -> Iterator[tuple[str, AnyParameter]]:
         """Names and parameters; each after those it depends on, else in the order they were written."""
+        yield from self._in_order
+
+    @cached_property
+    def _in_order(self) -> list[tuple[str, AnyParameter]]:
         sorter = TopologicalSorter({name: parents(parameter) for name, parameter in self.parameters.items()})
-        for name in sorter.static_order():
-            yield name, self.parameters[name]
+        return [(name, self.parameters[name]) for name in sorter.static_order()]
 
     def walk(self, visit: Visit) -> dict[str, Value]:
         """Goes through the parameters that exist beside those before them."""

@@ -178,7 +178,7 @@ def test_plain_values_are_fixed() -> None:
     }
 
 
-BASE = {
+BASE: dict[str, Any] = {
     "batch_size": {"type": "choice", "choices": [16, 32]},
     "scheduler": SCHEDULER,
     "power": {"type": "float", "low": 0.5, "high": 3, "when": {"scheduler": "polynomial"}},
@@ -192,8 +192,10 @@ def test_points_are_read_as_draws_would_give_them() -> None:
     tested = space(
         **BASE, points=[{"batch_size": 16.0, "learning_rate": 1e-4}, {"power": 1, "scheduler": "polynomial"}]
     )
-    assert tested.points == ({"batch_size": 16, "learning_rate": 1e-4}, {"power": 1.0, "scheduler": "polynomial"})
-    assert [type(value) for value in tested.points[0].values()] == [int, float]
+    first, second = tested.points
+    assert first == {"batch_size": 16, "learning_rate": 1e-4}
+    assert second == {"power": 1.0, "scheduler": "polynomial"}
+    assert list(map(type, first.values())) == [int, float]
     assert space(**BASE, points=[{"momentum": 0.9}]).points == ({"momentum": 0.9},)  # its condition is always met
 
 

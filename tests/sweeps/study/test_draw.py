@@ -79,7 +79,9 @@ def test_shipped_spaces_too_through_the_study(tmp_path: Path, name: str, sampler
     assert all(point.items() <= trial.params.items() for point, trial in zip(points, study.trials(), strict=False))
 
 
-@pytest.mark.parametrize("sampler", sorted(SAMPLERS.keys() - {"grid"}))
+@pytest.mark.parametrize(
+    "sampler", [*sorted(SAMPLERS.keys() - {"grid", "gp"}), pytest.param("gp", marks=pytest.mark.slow)]
+)
 def test_a_function_is_drawn_by_every_sampler(tmp_path: Path, sampler: str) -> None:
     space = function_space(tmp_path)
     found = configurations(space, sampler, seed=0, trials=16)

@@ -8,7 +8,7 @@ from search_spaces import Space
 from sweeps.study.grid import continuous, grid
 
 STEPS: dict[str, Any] = {
-    "epochs": {"type": "int", "low": 2, "high": 7, "step": 2},
+    "epochs": {"type": "int", "low": 2, "high": 6, "step": 2},
     "dropout": {"type": "float", "low": 0.0, "high": 0.3, "step": 0.1},
 }
 CONDITIONS: dict[str, Any] = {
