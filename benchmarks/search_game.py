@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from optuna.pruners import BasePruner
 
-from search_spaces import Choice, Float, Int, Space, Value
+from search_spaces import AnySpace, Choice, Float, Int, Value
 from search_spaces.shipped import load
 from sweeps.config import SweepConfig
 from sweeps.contract import Asker, Kind, Outcome, Report, TrialSpec, Turn, Verdict
@@ -50,7 +50,7 @@ def target(seed: int) -> float:
     return float(np.quantile(truths, 0.98))
 
 
-def drawn(space: Space, random: Random) -> dict[str, Value]:
+def drawn(space: AnySpace, random: Random) -> dict[str, Value]:
     """A random configuration."""
 
     def suggest(name: str, parameter: Float | Int | Choice) -> Value:
@@ -66,7 +66,7 @@ def drawn(space: Space, random: Random) -> dict[str, Value]:
     return space.sample(suggest)
 
 
-def configured(seed: int, *, trials: int, space: Space | None = None, **search: Any) -> SweepConfig:
+def configured(seed: int, *, trials: int, space: AnySpace | None = None, **search: Any) -> SweepConfig:
     """A sweep; nothing of it is ever written."""
     return SweepConfig.model_validate(
         {
@@ -79,7 +79,7 @@ def configured(seed: int, *, trials: int, space: Space | None = None, **search: 
                 "validations": VALIDATIONS,
             },
             "space": space or landscape(seed).space,
-            "search": {"seed": seed, **search},
+            "search": {"seed": seed, "points": [], **search},  # known good points are no part of the contest
             "budget": {"trials": trials},
         }
     )

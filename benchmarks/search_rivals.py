@@ -12,7 +12,7 @@ from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 from ray.tune.search.optuna import OptunaSearch
 
 from benchmarks.search_game import METRIC, VALIDATIONS
-from search_spaces import Choice, Float, Int, Space, Value
+from search_spaces import AnySpace, Choice, Float, Int, Value
 from sweeps.contract import Kind, Outcome, Report, TrialSpec, Turn, Verdict
 from sweeps.study.draw import to_distribution
 
@@ -29,7 +29,7 @@ class RaySearch:
 
     stopping = False
 
-    def __init__(self, space: Space, *, seed: int, trials: int, grace_period: int, reduction_factor: int) -> None:
+    def __init__(self, space: AnySpace, *, seed: int, trials: int, grace_period: int, reduction_factor: int) -> None:
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._searcher: Any = OptunaSearch(_by_run(space), metric=METRIC, mode="max", seed=seed)
@@ -75,7 +75,7 @@ class RaySearch:
         self._searcher.on_trial_complete(str(number), last)
 
 
-def _by_run(space: Space) -> Any:
+def _by_run(space: AnySpace) -> Any:
     """A space as a function, as Ray wants one that has conditions."""
 
     def define(trial: Any) -> None:
@@ -102,7 +102,9 @@ class PromotingAsha:
 
     stopping = False
 
-    def __init__(self, space: Space, *, seed: int, first: int, reduction_factor: int, startup_trials: int = 10) -> None:
+    def __init__(
+        self, space: AnySpace, *, seed: int, first: int, reduction_factor: int, startup_trials: int = 10
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -3,6 +3,7 @@
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -81,6 +82,11 @@ class AnySpace(BaseModel, ABC):
     def steady(self) -> dict[str, AnyParameter]:
         """The parameters that every configuration has, each drawn from always the same range."""
 
+    @cached_property
+    def spans(self) -> dict[str, AnyParameter]:
+        """All that each parameter can become: of a multiple, and of a range that moves, from the lowest to the highest value."""
+        return {name: _span(ranges, self.edges[name]) for name, ranges in self.ranges.items()}
+
     @abstractmethod
     def walk(self, visit: Visit) -> dict[str, Value]:
         """Goes through the parameters of one configuration, each after those it depends on.
@@ -140,6 +146,16 @@ class AnySpace(BaseModel, ABC):
         except MisfitError:
             return False
         return True
+
+
+def _span(ranges: list[AnyParameter], edges: list[Value]) -> AnyParameter:
+    first = ranges[0]
+    if edges == first.edges:
+        return first
+    if isinstance(first, Choice):
+        return Choice(choices=[value for place, value in enumerate(edges) if value not in edges[:place]])
+    numbers = [value for value in edges if not isinstance(value, str)]
+    return first.model_copy(update={"low": min(numbers), "high": max(numbers), "step": None, "times": None})
 
 
 def describe(parameter: AnyParameter, times: float = 1) -> str:

@@ -66,7 +66,7 @@ def _no_better_than_chance(config: SweepConfig, winner: Candidate | None) -> Ite
 
 def _cliffs(config: SweepConfig, trials: Sequence[Trial]) -> Iterator[str]:
     """A setting above which every trial diverged, and below which none did."""
-    for name, parameter in config.space.items():
+    for name, parameter in config.space.spans.items():
         if isinstance(parameter, Choice):
             continue
         ended = [(_number(trial, name), trial.outcome) for trial in trials if name in trial.params]
@@ -86,7 +86,7 @@ def _at_the_edge(config: SweepConfig, winner: Candidate, ranking: Sequence[Candi
     The winner alone says little: of five parameters that do not matter, one ends up there in four sweeps out of ten.
     """
     quarter = ranking[: max(_FEW_TRIALS, math.ceil(len(ranking) / 4))]
-    for name, parameter in config.space.items():
+    for name, parameter in config.space.spans.items():
         if isinstance(parameter, Choice) or (isinstance(parameter, Int) and _num_values(parameter) < _FEW_VALUES):
             continue
         places = [_place(parameter, each.params[name]) for each in quarter if name in each.params]

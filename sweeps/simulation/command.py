@@ -52,10 +52,10 @@ def _read(config: SweepConfig, recorded: str) -> Landscape:
     if not folder.config.is_file():
         raise PreflightError.single("no sweep is here", where=str(folder.path))
     before = load(folder.config)
-    if set(before.space.root) != set(config.space.root) or before.metric != config.metric:
+    if set(before.space.names) != set(config.space.names) or before.metric != config.metric:
         raise PreflightError.single(
-            f"it searched {', '.join(before.space.root)} by {before.metric}; this one searches "
-            f"{', '.join(config.space.root)} by {config.metric}",
+            f"it searched {', '.join(before.space.names)} by {before.metric}; this one searches "
+            f"{', '.join(config.space.names)} by {config.metric}",
             where=str(folder.config),
         )
     return Recorded.read(before, folder)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Self
 
-from search_spaces import Choice, Space
+from search_spaces import AnySpace, Choice
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
 from sweeps.errors import PreflightError
@@ -28,7 +28,7 @@ class Recorded:
         curves: Each recorded configuration and its curve.
     """
 
-    space: Space
+    space: AnySpace
     mode: Mode
     curves: tuple[tuple[Params, Curve], ...]
 
@@ -75,8 +75,8 @@ class Recorded:
         """Each parameter counts the same: squared distance in its range; 1 for another choice, or where only one has it."""
         distance = 0.0
         for name in one.keys() | other.keys():
-            parameter = self.space.root[name]
-            if name not in one or name not in other or isinstance(parameter, Choice):
+            parameter = self.space.spans.get(name)
+            if parameter is None or name not in one or name not in other or isinstance(parameter, Choice):
                 distance += one.get(name) != other.get(name)
             else:
                 apart = position(parameter, float(str(one[name]))) - position(parameter, float(str(other[name])))

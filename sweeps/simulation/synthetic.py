@@ -14,7 +14,8 @@ from functools import cached_property
 from random import Random
 from statistics import NormalDist
 
-from search_spaces import Choice, Float, Int, Space, Value
+from search_spaces import AnyParameter, AnySpace, Choice, Float, Int, Value
+from search_spaces.parameters import scaled
 from sweeps.contract import Scalar
 from sweeps.simulation.landscape import Curve, Params
 from sweeps.simulation.scale import position, value_at
@@ -54,7 +55,7 @@ class Synthetic:
         step_s: Seconds of an optimizer step; configurations differ by a tenth.
     """
 
-    space: Space
+    space: AnySpace
     validations: int
     mode: Mode = "max"
     seed: int = 0
@@ -110,19 +111,29 @@ class Synthetic:
 
     @cached_property
     def best_params(self) -> dict[str, Value]:
-        """The best configuration."""
-        return self.space.sample(lambda name, _: self._preferences[name].best)
+        """The best configuration; of a multiple that cannot reach its optimum, the end that is nearest to it."""
+
+        def visit(name: str, parameter: AnyParameter, times: float) -> Value:
+            best = self._preferences[name].best
+            if parameter.contains(best, times):
+                return best
+            return min(
+                (scaled(edge, times) for edge in parameter.edges), key=lambda value: abs(_number(value) - _number(best))
+            )
+
+        return self.space.walk(visit)
 
     # ------------------------------------------------------------------ what decides
 
     @cached_property
     def _preferences(self) -> dict[str, "_Preference"]:
-        return {name: _prefer(name, parameter, self._random(name)) for name, parameter in self.space.root.items()}
+        return {name: _prefer(name, parameter, self._random(name)) for name, parameter in self.space.spans.items()}
 
     def _reaches(self, params: Params) -> float:
         """Where a sound training ends, in the mean."""
         lost = self.rate_loss * self._decades(params) ** 2
-        lost += sum(self._preferences[name].loss(value) for name, value in params.items() if name != "learning_rate")
+        decisive = self._preferences.keys() - {"learning_rate"}
+        lost += sum(self._preferences[name].loss(value) for name, value in params.items() if name in decisive)
         span = self.ceiling - self.chance
         return self.chance + span * math.exp(-lost / span)
 

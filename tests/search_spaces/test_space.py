@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from search_spaces import Choice, Float, Space, Value
+from search_spaces import Choice, Float, Int, Space, Value
 
 VALUES: dict[str, Value] = {"a": True, "b": "y", "c": 0.5}
 SCHEDULER = {"type": "choice", "choices": ["linear", "polynomial"]}
@@ -163,6 +163,11 @@ def test_a_multiple_may_be_there_only_when_its_base_is() -> None:
     }
     assert tested.edges["multiple"] == [8, 12]
     assert tested.edges["twice"] == [4.0, 6.0]
+    span = tested.spans["multiple"]
+    assert isinstance(span, Int)
+    assert (span.low, span.high, span.times) == (8, 12, None)
+    assert tested.spans["twice"].edges == [4.0, 6.0]
+    assert tested.spans["scheduler"] == tested.parameters["scheduler"]
 
 
 def test_plain_values_are_fixed() -> None:
