@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 
 from trainer import resume
 from trainer.batching import collator
 from trainer.config import TrainConfig
 from trainer.curve import Curve, Diverged, own
-from trainer.devices.followers import followers, on_gpu
+from trainer.devices.followers import followers
 from trainer.devices.group import Group, Others, joined
-from trainer.document import ConfigError, Problem
+from trainer.document import ConfigError
 from trainer.job import Job, prepare
 from trainer.loaders import Loaders
+from trainer.machine import machine_problems, on_gpu
 from trainer.module import Module
 from trainer.process import interruptible, is_out_of_memory, quiet, threads
 from trainer.report import Ending, FitResult, Reporter, keep_going
@@ -62,6 +62,8 @@ def fit(
         CheckpointError: `resume_from` is damaged.
         DeviceError: The process of another device could not go on.
     """
+    if problems := machine_problems(config):
+        raise ConfigError(problems)
     try:
         with (
             quiet(),
@@ -164,28 +166,23 @@ def _scoring(job: Job, group: Group) -> Scoring:
 
 def _trainer(config: TrainConfig, group: Group, reporting: Reporting, *, epochs: int) -> Trainer:
     shared_gpus = group.size > 1 and on_gpu(config)
-    if config.precision == "16-mixed" and (config.accelerator == "cpu" or not torch.cuda.is_available()):
-        raise ConfigError([Problem(key="precision", message="16-mixed needs a GPU; take bf16-mixed or 32-true here")])
-    try:
-        return Trainer(
-            accelerator=config.accelerator if group.size == 1 else "gpu" if shared_gpus else "cpu",
-            devices=[group.local_rank] if shared_gpus else 1,
-            precision=config.precision,
-            max_epochs=epochs,
-            accumulate_grad_batches=config.accumulate,
-            gradient_clip_val=config.max_grad_norm,
-            reload_dataloaders_every_n_epochs=1,  # each stretch has batches of its own
-            num_sanity_val_steps=0,
-            callbacks=[reporting],
-            plugins=[LightningEnvironment()],  # not what it would guess from a cluster's variables
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-        )
-    except (MisconfigurationException, ModuleNotFoundError, ValueError) as error:
-        raise ConfigError([Problem(key="accelerator", message=str(error))]) from None
+    return Trainer(
+        accelerator=config.accelerator if group.size == 1 else "gpu" if shared_gpus else "cpu",
+        devices=[group.rank] if shared_gpus else 1,
+        precision=config.precision,
+        max_epochs=epochs,
+        accumulate_grad_batches=config.accumulate,
+        gradient_clip_val=config.max_grad_norm,
+        reload_dataloaders_every_n_epochs=1,  # each stretch has batches of its own
+        num_sanity_val_steps=0,
+        callbacks=[reporting],
+        plugins=[LightningEnvironment()],  # not what it would guess from a cluster's variables
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
 
 
 def _train(trainer: Trainer, module: Module, loaders: Loaders, others: Others) -> tuple[Ending, str]:

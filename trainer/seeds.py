@@ -1,8 +1,6 @@
 """Seeds for what a model draws at random."""
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -23,16 +21,3 @@ def seed_all(seed: int, purpose: int, rank: int = 0) -> None:
     torch.manual_seed(words[0])
     np.random.seed(words[1])  # noqa: NPY002  models draw from the global one
     random.seed(words[2])
-
-
-@contextmanager
-def undrawn() -> Iterator[None]:
-    """Puts every global generator back to where it was."""
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    try:
-        with torch.random.fork_rng(devices):
-            yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002

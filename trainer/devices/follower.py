@@ -1,6 +1,6 @@
-"""What a process does that a fit on several devices has started. It reads from standard input and answers to standard output.
+"""What a process does that a fit on several devices has started: one order on standard input, words on standard output.
 
-It ends when its leader says so, or is gone, however that came about: its input ends then.
+It ends with its leader, however that comes about: its input ends then.
 """
 
 import os
@@ -12,27 +12,22 @@ from pathlib import Path
 from typing import TextIO
 
 from trainer.devices.group import Abandoned, Others
-from trainer.devices.messages import END, Order, Word
+from trainer.devices.messages import Order, Word
 
 
 class Leader(Others):
     """The process that started this one.
 
     Args:
-        orders: Where it speaks.
         answers: Where it listens.
     """
 
-    def __init__(self, orders: TextIO, answers: TextIO) -> None:
-        self._orders = orders
+    def __init__(self, answers: TextIO) -> None:
         self._answers = answers
-        self._go = threading.Event()
-        threading.Thread(target=self._obey, daemon=True).start()
 
     def meet(self) -> None:
-        """Says that this process is ready, and waits until all are."""
+        """Says that this process is ready. It then waits for the leader by connecting to its open socket."""
         self.say(Word())
-        self._go.wait()
 
     def say(self, word: Word) -> None:
         """Tells it."""
@@ -40,27 +35,17 @@ class Leader(Others):
             self._answers.write(word.model_dump_json() + "\n")
             self._answers.flush()
 
-    def _obey(self) -> None:
-        for line in self._orders:
-            if line == END:
-                break
-            self._go.set()
-        with suppress(
-            ProcessLookupError
-        ):  # it was started in a session of its own, and takes its loader processes along
-            os.killpg(os.getpid(), signal.SIGKILL)
-        os._exit(0)
-
 
 def main() -> None:
-    """Trains as one of several, and leaves only when told to, or when it cannot go on."""
+    """Trains as one of several. It stays until its leader ends it, or goes at once if it cannot go on."""
     orders, answers = _take_over()
     if not (line := orders.readline()):
         return
-    leader = Leader(orders, answers)
+    threading.Thread(target=_end_with, args=(orders,), daemon=True).start()
+    leader = Leader(answers)
     if word := _follow(Order.model_validate_json(line), leader):
         leader.say(word)
-        os._exit(1)
+        _end()  # that it is gone is what frees the others from waiting for it
     threading.Event().wait()
 
 
@@ -71,6 +56,16 @@ def _take_over() -> tuple[TextIO, TextIO]:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     return orders, answers
+
+
+def _end_with(orders: TextIO) -> None:
+    orders.read()
+    _end()
+
+
+def _end() -> None:
+    """Ends this process with its loader processes: together they are a session."""
+    os.killpg(os.getpid(), signal.SIGKILL)
 
 
 def _follow(order: Order, leader: Leader) -> Word | None:

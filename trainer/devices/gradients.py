@@ -1,7 +1,5 @@
 """Losses whose gradients are averaged over the processes of a group."""
 
-from typing import Any
-
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -10,7 +8,6 @@ from transformers import PreTrainedModel
 from trainer.architecture import OVERRIDES
 from trainer.devices.group import Group
 from trainer.scoring import Batch
-from trainer.seeds import undrawn
 from trainer.tasks import Task
 
 CHANGING = (*OVERRIDES["layerdrop"], "num_experts", "num_local_experts")
@@ -55,40 +52,23 @@ class SharedObjective:
         """
         follow: nn.Module = self._objective
         if self._group.size > 1:
-            follow = self._parallel = self._parallel or self._parallelized(batch)
-            follow.require_backward_grad_sync = last
+            first = self._parallel is None  # torch learns the graph by averaging; a part of a sum may be averaged twice
+            follow = self._parallel = self._parallel or self._parallelized()
+            follow.require_backward_grad_sync = last or first
         loss: torch.Tensor = follow(batch)
         return loss
 
-    def _parallelized(self, batch: Batch) -> DistributedDataParallel:
-        """All begin with the weights of the first."""
+    def _parallelized(self) -> DistributedDataParallel:
+        """All begin with the weights of the first. What gets no gradient in the first step gets none later on."""
         settings = self._objective.model.config.to_dict()
         changing = any(settings.get(name) for name in CHANGING)
-        if changing:
-            # To look for unused parameters in each step is slow on a GPU, and if there are none it complains past Python.
+        if changing:  # if nothing is left out in a step, torch complains past Python
             device = next(self._objective.parameters()).device
             self._objective.idle = nn.Parameter(torch.zeros((), device=device))
-        else:
-            self._leave_out_unused(batch)
         return DistributedDataParallel(
-            self._objective, find_unused_parameters=changing, forward_sync_buffers=False, gradient_as_bucket_view=True
+            self._objective,
+            static_graph=not changing,
+            find_unused_parameters=changing,
+            forward_sync_buffers=False,
+            gradient_as_bucket_view=True,
         )
-
-    def _leave_out_unused(self, batch: Batch) -> None:
-        """Parameters that no loss depends on get no gradient, and nobody may wait for it."""
-        with undrawn():
-            used = leaves(self._objective(batch))
-        for parameter in self._objective.parameters():
-            if parameter.requires_grad and parameter not in used:
-                parameter.requires_grad_(False)
-
-
-def leaves(loss: torch.Tensor) -> set[Any]:
-    """The parameters that a loss depends on."""
-    ahead: list[Any] = [loss.grad_fn]
-    seen = set(ahead)
-    while ahead:
-        found = {node for node, _ in ahead.pop().next_functions if node} - seen
-        seen |= found
-        ahead += found
-    return {node.variable for node in seen if hasattr(node, "variable")}

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 JOIN_TIMEOUT = timedelta(minutes=10)
-"""How long the others are waited for when all connect."""
+"""How long they wait for each other when all connect: each has said that it is ready."""
 TIMEOUT = timedelta(hours=6)
-"""How long they wait later on: as long as the first one may take to write a checkpoint and to be told to go on."""
+"""How long before and after: as long as the first one may take to load its rows, or to be told to go on."""
 
 T = TypeVar("T")
 
@@ -34,16 +34,12 @@ class Group:
 
     Attributes:
         rank: Its number, from 0. The first one writes, reports and decides.
-        size: How many there are.
-        local_rank: The number of its GPU on its machine.
-        address: Where the first one listens.
-        port: On which port.
+        size: How many there are, all on this machine.
+        port: On which the first one listens.
     """
 
     rank: int = 0
     size: int = 1
-    local_rank: int = 0
-    address: str = LOOPBACK
     port: int = 0
 
     @property
@@ -119,7 +115,7 @@ class Others:
     """The other processes of a group, as one of them sees them. Of these, each was started by somebody else."""
 
     def meet(self) -> int | None:
-        """Returns once all are about to connect: the socket that this process listens on, if it is open already."""
+        """Called when this process is about to connect. Returns the socket that it listens on, if that is open already."""
         return None
 
     def cause_of(self, error: Exception) -> Exception:
@@ -142,16 +138,17 @@ def joined(group: Group, others: Others, *, on_gpu: bool) -> Iterator[None]:
     from torch import distributed
 
     store = distributed.TCPStore(  # type: ignore[attr-defined]  # public, though not declared so
-        group.address,
+        LOOPBACK,
         group.port,
         group.size,
         is_master=group.leads,
+        timeout=TIMEOUT,
         wait_for_workers=False,
         master_listen_fd=others.meet(),
     )
     backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"  # gloo also notices at once when a process is gone
     excepthook = sys.excepthook  # it sets one of its own, for good
-    with _environment(_settings(group)):
+    with _environment(_settings()):
         distributed.init_process_group(
             backend, store=store, rank=group.rank, world_size=group.size, timeout=JOIN_TIMEOUT
         )
@@ -168,16 +165,18 @@ def let_go() -> None:
     """Frees this process from waiting for a GPU whose process is gone. Any thread may call it."""
     from torch import distributed
 
-    if distributed.group.WORLD and "nccl" in distributed.get_backend_config():
-        distributed.group.WORLD.abort()
+    world = distributed.group.WORLD
+    if world and "nccl" in distributed.get_backend_config(world):
+        world.abort()
 
 
-def _settings(group: Group) -> dict[str, str]:
-    settings = {"TORCH_NCCL_ASYNC_ERROR_HANDLING": "0"}  # `let_go` does it; NCCL's own would kill the caller's process
-    if group.address == LOOPBACK:
-        name = next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
-        settings |= {"GLOO_SOCKET_IFNAME": name, "NCCL_SOCKET_IFNAME": name}
-    return settings
+def _settings() -> dict[str, str]:
+    loopback = next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
+    return {
+        "GLOO_SOCKET_IFNAME": loopback,
+        "NCCL_SOCKET_IFNAME": loopback,
+        "TORCH_NCCL_ASYNC_ERROR_HANDLING": "0",  # `let_go` does it; NCCL's own would kill the caller's process
+    }
 
 
 @contextmanager

@@ -7,14 +7,9 @@ from pydantic import BaseModel
 from trainer.config import TrainConfig
 from trainer.devices.group import Group
 
-GO = "go\n"
-"""Said to all once all are ready."""
-END = "end\n"
-"""Said to all when they are to leave. A pipe whose other side is gone means the same."""
-
 
 class Order(BaseModel):
-    """What a process is started for.
+    """What a process is started for: the one line that it is told. It is to go on for as long as the pipe is open.
 
     Attributes:
         config: Of the fit.
