@@ -46,7 +46,7 @@ def train(
         raise _refusal(error.problems, EXIT_CONFIG) from None
     if config.task == BASE.name:
         raise typer.Exit(_embed(config, folder, as_json=as_json))
-    if problems := [*check(config), *(submission_problems(config) if predict else ())]:
+    if problems := [*check(config), *_machine_problems(config), *(submission_problems(config) if predict else ())]:
         raise _refusal((placed(problem, document) for problem in problems), EXIT_PREFLIGHT)
     try:
         result, tested = _run(config, folder, test=test, predict=predict)
@@ -77,6 +77,12 @@ def placed(problem: Problem, document: Document) -> Problem:
         return problem
     loc = ("train", problem.key) if "train" in document.data else (problem.key,)
     return document.problem(loc, problem.message)
+
+
+def _machine_problems(config: TrainConfig) -> list[Problem]:
+    from trainer.machine import machine_problems  # torch
+
+    return machine_problems(config)
 
 
 def _run(config: TrainConfig, folder: Path, *, test: bool, predict: bool) -> tuple[FitResult, dict[str, float]]:

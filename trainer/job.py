@@ -8,14 +8,13 @@ import numpy as np
 from safetensors import SafetensorError
 from transformers import PreTrainedModel
 
-from trainer.adapters import add_adapters
 from trainer.batching import Batches, sorted_batches, step_plan, stretches
 from trainer.config import TrainConfig
 from trainer.data import labels_of, load, nothing_to_train
 from trainer.document import ConfigError, Problem
 from trainer.encoded import Encoded
-from trainer.layers import freeze
 from trainer.models import load_tokenizer, model_folder, model_settings
+from trainer.readiness import make_ready
 from trainer.scoring import Scoring
 from trainer.seeds import NEW_HEAD, seed_all
 from trainer.tasks import TASKS
@@ -100,21 +99,8 @@ def _model(setup: Setup, folder: Path) -> PreTrainedModel:
     except (OSError, SafetensorError) as error:
         message = f"its weights cannot be read: {str(error).splitlines()[0]}"
         raise ConfigError.single(message, where=str(folder)) from None
-    if config.lora_rank is not None:
-        add_adapters(model, config)
-    freeze(model, embeddings=config.freeze_embeddings, num_layers=config.num_frozen_layers)
-    if config.gradient_checkpointing:
-        _recompute_activations(model)
+    make_ready(model, config)
     return model
-
-
-def _recompute_activations(model: PreTrainedModel) -> None:
-    try:
-        model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
-    except ValueError:
-        message = f"a model of type '{model.config.model_type}' cannot do it"
-        raise ConfigError([Problem(key="gradient_checkpointing", message=message)]) from None
-    model.config.use_cache = False
 
 
 def eval_batches(rows: Encoded, config: TrainConfig) -> Batches:

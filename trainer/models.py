@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer.architecture import Mode, overrides, problems, takes_token_types
-from trainer.builtin.tiny_bert import tiny_bert
+from trainer.builtin.tiny_bert import SETTINGS, tiny_bert
 from trainer.cache import fingerprint
 from trainer.document import ConfigError, Problem, nearest
+from trainer.readiness import readiness_problems
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -61,17 +62,29 @@ def model_folder(config: "TrainConfig", mode: Mode | None = None, *, weights: bo
     return folder
 
 
-def model_problems(config: "TrainConfig", mode: Mode | None = None, *, weights: bool = True) -> list[Problem]:
-    """Everything that `model_folder` would raise, without loading weights; of a hub model only its config is fetched."""
+def model_problems(config: "TrainConfig", mode: Mode, *, weights: bool = True) -> list[Problem]:
+    """Everything that keeps a config's model from being trained, without loading weights.
+
+    Of a hub model only its config is fetched.
+    """
     try:
-        if config.model.startswith("builtin:"):
-            return problems(_bert_settings(), config, mode)
-        if not Path(config.model).is_absolute():
-            return problems(load_settings(_fetch(config.model, ["config.json"])), config, mode)
-        folder = Path(config.model)
-        return folder_problems(folder, weights=weights) or problems(load_settings(folder), config, mode)
+        settings = _settings(config, weights=weights)
     except ConfigError as error:
         return error.problems
+    return problems(settings, config, mode) or readiness_problems(config, settings, mode)
+
+
+def _settings(config: "TrainConfig", *, weights: bool) -> "PreTrainedConfig":
+    from transformers import BertConfig
+
+    if config.model.startswith("builtin:"):
+        return BertConfig(**SETTINGS)
+    if not Path(config.model).is_absolute():
+        return load_settings(_fetch(config.model, ["config.json"]))
+    folder = Path(config.model)
+    if found := folder_problems(folder, weights=weights):
+        raise ConfigError(found)
+    return load_settings(folder)
 
 
 def folder_problems(folder: Path, *, weights: bool = True) -> list[Problem]:
@@ -182,13 +195,6 @@ def _pad_by_end_of_text(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> N
         tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
             single="$A:0", pair=f"$A:0 {end}:0 $B:1", special_tokens=[(end, tokenizer.eos_token_id)]
         )
-
-
-def _bert_settings() -> "PreTrainedConfig":
-    """The settings that the built-in model has in common with any BERT."""
-    from transformers import BertConfig
-
-    return BertConfig()
 
 
 def _fetch(name: str, wanted: list[str]) -> Path:

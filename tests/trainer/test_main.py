@@ -85,6 +85,14 @@ def test_validations_that_do_not_fit_are_found_before_training(config_file: Path
     assert done.stderr.startswith("--set validations=1000: validations: 1000 validations do not fit into 36 optimizer")
 
 
+def test_a_machine_that_is_not_there_is_found_before_training(config_file: Path, tmp_path: Path) -> None:
+    done = run(config_file, "--set", "devices=8", "--set", "accelerator=tpu", "--output", tmp_path / "out")
+    assert done.exit_code == 3
+    first, second = done.stderr.splitlines()
+    assert first.startswith("--set accelerator=tpu: accelerator: this machine has no TPU that torch ")
+    assert second == "--set devices=8: devices: 8 devices train together on cpu or gpu; on tpu it is 1"
+
+
 def test_no_model_is_no_success(config_file: Path, tmp_path: Path) -> None:
     settings = ("--set", "learning_rate=1e30", "--set", "max_grad_norm=null", "--set", "weight_decay=1")
     done = run(config_file, *settings, "--output", tmp_path / "out", "--json", "--test")

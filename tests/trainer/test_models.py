@@ -86,7 +86,7 @@ def test_a_model_that_begins_at_random_needs_no_weights(folder: Path, make_confi
 )  # fmt: skip
 def test_a_config_that_cannot_be_used(folder: Path, make_config: MakeConfig, text: str, message: str) -> None:
     (folder / "config.json").write_text(text)
-    [problem] = model_problems(make_config(model=str(folder)))
+    [problem] = model_problems(make_config(model=str(folder)), "base")
     assert message in problem.message
     assert "\n" not in problem.message
     assert problem.where == str(folder)
@@ -106,8 +106,8 @@ def test_a_tokenizer_that_needs_a_package_says_so(folder: Path, monkeypatch: pyt
 
 
 def test_more_tokens_than_the_model_has_positions(folder: Path, make_config: MakeConfig) -> None:
-    assert model_problems(make_config(model=str(folder), max_length_tokens=64)) == []
-    problems = model_problems(make_config(model=str(folder), max_length_tokens=65))
+    assert model_problems(make_config(model=str(folder), max_length_tokens=64), "base") == []
+    problems = model_problems(make_config(model=str(folder), max_length_tokens=65), "base")
     assert [problem.key for problem in problems] == ["max_length_tokens"]
     with pytest.raises(ConfigError, match="65 tokens are more than the 64 that this 'bert' takes"):
         model_folder(make_config(model=str(folder), max_length_tokens=65))
@@ -129,7 +129,7 @@ def test_all_that_a_model_cannot_do_is_said_at_once(model: str, folder: Path, ma
 def test_a_hub_model_that_cannot_be_had(make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     config = make_config(model="nobody/nothing")
-    assert "cannot be had from the hub" in model_problems(config)[0].message
+    assert "cannot be had from the hub" in model_problems(config, "base")[0].message
     with pytest.raises(ConfigError, match=r"^model 'nobody/nothing': is no folder here"):
         model_folder(config)
 

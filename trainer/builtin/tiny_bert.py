@@ -7,6 +7,13 @@ from trainer.cache import fingerprint, once
 
 FORMAT = 1
 VOCABULARY = 4_000
+SETTINGS = {
+    "hidden_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 256,
+    "max_position_embeddings": 512,
+}
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
@@ -51,14 +58,7 @@ def _save(folder: Path, vocabulary: dict[str, int], seed: int) -> None:
     import torch
     from transformers import BertConfig, BertModel, BertTokenizer
 
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=256,
-        max_position_embeddings=512,
-    )
+    config = BertConfig(vocab_size=len(vocabulary), **SETTINGS)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         BertModel(config).save_pretrained(folder)
