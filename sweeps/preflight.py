@@ -5,12 +5,14 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from sweeps.config import SweepConfig
+from sweeps.contract import Launcher
 from sweeps.errors import ConfigError, PreflightError, Problem
 from sweeps.folder import SweepFolder
 from sweeps.record import check as check_tracking
@@ -44,6 +46,17 @@ def surroundings(config: SweepConfig) -> Iterator[Problem]:
     yield from _storage_problems(Path(config.storage.path))
     yield from (replace(each, key=f"train.{each.key}") if each.key else each for each in check_training(config.train))
     yield from check_tracking(config.tracking.uri, create=True)
+
+
+def check_worker(config: SweepConfig, launcher: Launcher) -> None:
+    """Asks a worker for what trials need of their machine, which need not be this one. Raises PreflightError if it has it not."""
+    train = config.train
+    if train.devices == 1 and train.accelerator in {"auto", "cpu"} and train.precision != "16-mixed":
+        return  # every machine can do this, and to ask takes seconds
+    from trainer.machine import machine_problems
+
+    if problems := launcher.call(partial(machine_problems, train)):
+        raise PreflightError(replace(each, key=f"train.{each.key}") for each in problems)
 
 
 def what_else(document: Document, problems: Iterable[Problem]) -> list[Problem]:

@@ -23,7 +23,7 @@ from sweeps.history import History
 from sweeps.launchers.build import build_launcher
 from sweeps.lease import Lease
 from sweeps.objectives import pareto
-from sweeps.preflight import preflight
+from sweeps.preflight import check_worker, preflight
 from sweeps.record import Record
 from sweeps.report import render
 from sweeps.retention import Retention
@@ -81,6 +81,7 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
     preflight(config, folder, resume=resume)
     halt = Halt()
     with Lease(folder.lease, halt), stop_on_signals(halt.stop) as caught, build_launcher(config.resources) as launcher:
+        check_worker(config, launcher)
         if not folder.config.exists():
             refuse_foreign(config, folder)
         write_atomically(folder.config, dump(config), private=True)  # addresses may hold passwords

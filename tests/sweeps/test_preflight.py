@@ -7,7 +7,8 @@ import pytest
 from sweeps.config import SweepConfig, dump
 from sweeps.errors import ConfigError, PreflightError
 from sweeps.folder import SweepFolder
-from sweeps.preflight import preflight, surroundings, what_else
+from sweeps.launchers.in_process import InProcess
+from sweeps.preflight import check_worker, preflight, surroundings, what_else
 from tests.sweeps.synthetic import sweep_config
 from trainer.document import Document
 
@@ -94,3 +95,11 @@ def test_a_resume_may_bring_a_larger_budget(tmp_path: Path) -> None:
     written = folder_of(larger).config.read_text()
     preflight(larger, folder_of(larger), resume=True)
     assert folder_of(larger).config.read_text() == written
+
+
+def test_what_the_machine_of_a_worker_has_not_is_said_before_the_first_trial(tmp_path: Path) -> None:
+    config = sweep_config(tmp_path, train={"accelerator": "tpu"})
+    with InProcess(config.resources) as launcher:
+        with pytest.raises(PreflightError, match=r"^train\.accelerator: this machine has no TPU"):
+            check_worker(config, launcher)
+        check_worker(sweep_config(tmp_path), launcher)
