@@ -193,7 +193,7 @@ def _ask_in(batches: Batches, model: PreTrainedModel, features: Encoded, setup: 
     task = TASKS[setup.config.task]
     collate = collator(model, setup.tokenizer, task.targets, on_gpu=model.device.type == "cuda")
     mixed = MIXED.get(setup.config.precision)
-    scoring = Scoring(task, features, np.concatenate(batches), setup)
+    scoring = Scoring(task, features, batches, setup)
     for numbers in batches:
         batch = collate(features.__getitems__(numbers.tolist()))
         on_device = {name: values.to(model.device) for name, values in batch.items()}

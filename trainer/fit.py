@@ -4,7 +4,6 @@ import gc
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Trainer
@@ -16,14 +15,13 @@ from trainer.curve import Curve, Diverged, own
 from trainer.devices.followers import followers
 from trainer.devices.group import Group, Others, joined
 from trainer.document import ConfigError
-from trainer.job import Job, prepare
+from trainer.job import prepare
 from trainer.loaders import Loaders
 from trainer.machine import machine_problems, on_gpu
 from trainer.module import Module
 from trainer.process import interruptible, is_out_of_memory, quiet, threads
 from trainer.report import Ending, FitResult, Reporter, keep_going
 from trainer.reporting import Outside, Reporting
-from trainer.scoring import Scoring
 from trainer.tasks import TASKS
 from trainer.wandb_log import also_to_wandb
 
@@ -129,7 +127,7 @@ def fit_in(
     ahead = job.stretches[done:]
     curve = Curve(first_step, batch_of=job.describe_step, mean=group.mean if group.size > 1 else own)
     weights = job.step_weights(parts=config.accumulate * group.size)
-    module = Module(job.model, job.setup, _scoring(job, group), curve, step_weights=weights, group=group)
+    module = Module(job.model, job.setup, job.scoring(group), curve, step_weights=weights, group=group)
     reporting = Reporting(
         job.setup, outside=outside, resumed=resumed, stretches=ahead, lengths=job.train.lengths, group=group
     )
@@ -157,11 +155,6 @@ def fit_in(
         reason = f"stopped early: {config.metric} was no better in {config.patience} validations"
     newest = reporting.progress.resume
     return reporting.result(ending, reason, module), Path(newest) if newest else None
-
-
-def _scoring(job: Job, group: Group) -> Scoring:
-    task, order = TASKS[job.setup.config.task], np.concatenate(job.eval_batches)
-    return Scoring(task, job.validation, order, job.setup, group=group, num_batches=len(job.eval_batches))
 
 
 def _trainer(config: TrainConfig, group: Group, reporting: Reporting, *, epochs: int) -> Trainer:

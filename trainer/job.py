@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from trainer.batching import Batches, sorted_batches, step_plan, stretches
 from trainer.config import TrainConfig
 from trainer.data import labels_of, load, nothing_to_train
+from trainer.devices.group import ALONE, Group
 from trainer.document import ConfigError, Problem
 from trainer.encoded import Encoded
 from trainer.models import load_tokenizer, model_folder, model_settings
@@ -61,10 +62,9 @@ class Job:
         more = f" and {len(numbers) - NAMED_ROWS} more" if len(numbers) > NAMED_ROWS else ""
         return f"train rows {', '.join(numbers[:NAMED_ROWS])}{more}"
 
-    def scoring(self) -> Scoring:
-        """What gathers and scores a validation."""
-        task = TASKS[self.setup.config.task]
-        return Scoring(task, self.validation, np.concatenate(self.eval_batches), self.setup)
+    def scoring(self, group: Group = ALONE) -> Scoring:
+        """What gathers and scores a validation, in each process of a group."""
+        return Scoring(TASKS[self.setup.config.task], self.validation, self.eval_batches, self.setup, group=group)
 
 
 def prepare(config: TrainConfig) -> Job:

@@ -1,12 +1,12 @@
 """Asks a model about a split, and scores what it says."""
 
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Any
 
-import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from trainer.batching import Batches
 from trainer.devices.group import ALONE, Group
 from trainer.encoded import Encoded
 from trainer.tasks import Task
@@ -21,36 +21,24 @@ class Scoring:
     Args:
         task: Says what to ask and how to score it.
         features: The split.
-        order: The features in the order in which the batches bring them.
+        batches: Numbers of the features in each batch, in the order in which all batches come.
         setup: Of the run.
         group: The processes that share the batches out. All ask; the first one scores.
-        num_batches: How many batches they share.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        features: Encoded,
-        order: np.ndarray,
-        setup: Setup,
-        *,
-        group: Group = ALONE,
-        num_batches: int = 0,
-    ) -> None:
+    def __init__(self, task: Task, features: Encoded, batches: Batches, setup: Setup, *, group: Group = ALONE) -> None:
         self._task = task
         self._features = features
-        self._order = order
+        self._batches = batches
         self._setup = setup
         self._group = group
-        self._num_batches = num_batches
         self._rows: Columns | None = None
         self._forget()
 
     def ask(self, model: PreTrainedModel, batch: Batch) -> None:
-        """Asks about a batch. Nothing is read from the device yet, so that it need not be waited for."""
-        number = self._group.rank + self._group.size * len(self._losses)
-        draw = torch.Generator(batch["input_ids"].device).manual_seed(number)
-        batch = self._task.corrupt(batch, self._setup, draw)
+        """Asks about the next batch. Nothing is read from the device yet, so that it need not be waited for."""
+        rows = self._features.numbers(next(self._ahead))
+        batch = self._task.corrupt(batch, self._setup, rows)
         output: Any = model(**batch)
         if output.get("loss") is not None:
             self._losses.append(output.loss.float())
@@ -79,8 +67,8 @@ class Scoring:
         return {f"{prefix}_{name}": value for name, value in found.items()}
 
     def _answers(self, heard: list[Any]) -> Columns:
-        said: list[Any] = [None] * len(self._order)
-        numbers = iter(self._order)
+        said: list[Any] = [None] * len(self._features)
+        numbers = chain.from_iterable(self._batches)
         for about, _, _ in heard:
             for value, mask in zip(*about, strict=True) if about else ():
                 said[next(numbers)] = value[..., mask] if self._task.by_token else value
@@ -92,9 +80,10 @@ class Scoring:
         losses = torch.stack(self._losses).tolist() if self._losses else []
         heard = list(zip_longest(said, losses, map(int, self._weights)))
         self._forget()
-        return self._group.gather(heard, self._num_batches)
+        return self._group.gather(heard, len(self._batches))
 
     def _forget(self) -> None:
+        self._ahead = iter(self._group.share(self._batches))
         self._said: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._losses: list[torch.Tensor] = []
         self._weights: list[Any] = []

@@ -1,13 +1,14 @@
 """A small BERT with random weights, and a WordPiece learned from the built-in text. An ordinary model folder once built."""
 
 from pathlib import Path
+from typing import Any
 
 from trainer.builtin.docstrings import Docstrings
 from trainer.cache import fingerprint, once
 
 FORMAT = 1
 VOCABULARY = 4_000
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "hidden_size": 128,
     "num_hidden_layers": 2,
     "num_attention_heads": 2,

@@ -38,6 +38,7 @@ class LanguageModeling(Task):
 
     columns: ClassVar = {"text": Column(("text", "content"))}
     formats: ClassVar = TEXTS
+    running_text: ClassVar = True
     answers_rows: ClassVar = False
     targets: ClassVar = ()  # made of the inputs, batch by batch
     uses: ClassVar[tuple[str, ...]] = ("label_smoothing",)
@@ -66,7 +67,7 @@ class LanguageModeling(Task):
 
     @abstractmethod
     def corrupt(
-        self, batch: "dict[str, torch.Tensor]", setup: Setup, draw: "torch.Generator | None" = None
+        self, batch: "dict[str, torch.Tensor]", setup: Setup, rows: Sequence[int] | None = None
     ) -> "dict[str, torch.Tensor]":
         """The batch with the tokens to be guessed as `labels`."""
 
@@ -102,10 +103,10 @@ class CausalLanguageModeling(LanguageModeling):
     kind: ClassVar = "causal_lm"
 
     def corrupt(
-        self, batch: "dict[str, torch.Tensor]", setup: Setup, draw: "torch.Generator | None" = None
+        self, batch: "dict[str, torch.Tensor]", setup: Setup, rows: Sequence[int] | None = None
     ) -> "dict[str, torch.Tensor]":
         """Every token is to be guessed that has one before it. The model itself sets each against the one before."""
-        del setup, draw
+        del setup, rows
         there = batch["attention_mask"].bool()
         guessed = there & there.roll(1, dims=-1)
         guessed[:, 0] = False
@@ -134,7 +135,7 @@ class MaskedLanguageModeling(LanguageModeling):
         return Features({"input_ids": [block for block in blocks if not np.isin(block, special).all()]})
 
     def corrupt(
-        self, batch: "dict[str, torch.Tensor]", setup: Setup, draw: "torch.Generator | None" = None
+        self, batch: "dict[str, torch.Tensor]", setup: Setup, rows: Sequence[int] | None = None
     ) -> "dict[str, torch.Tensor]":
         """A share of the tokens is to be guessed, at least one; of these most are masked, and some are another token."""
         import torch
@@ -142,17 +143,25 @@ class MaskedLanguageModeling(LanguageModeling):
         tokens, tokenizer = batch["input_ids"], setup.tokenizer
         special = torch.tensor(tokenizer.all_special_ids, device=tokens.device)
         ordinary = batch["attention_mask"].bool() & ~torch.isin(tokens, special)
-
-        def chance() -> torch.Tensor:
-            return torch.rand(tokens.shape, device=tokens.device, generator=draw)
-
-        luck = chance().masked_fill(~ordinary, 1.0)
-        guessed = ordinary & (luck <= luck.min().clamp(min=setup.config.mask_ratio))
-        fate = chance()
-        others = torch.randint(tokenizer.vocab_size, tokens.shape, device=tokens.device, generator=draw)
+        luck, fate, other = _chances(tokens, rows)
+        luck = luck.masked_fill(~ordinary, 1.0)
+        guessed = ordinary & (luck <= luck.amin(-1, keepdim=True).clamp(min=setup.config.mask_ratio))
         hidden = tokens.masked_fill(guessed & (fate < MASKED), tokenizer.mask_token_id)
+        others = (other * tokenizer.vocab_size).long()
         hidden = hidden.where(~guessed | (fate < MASKED) | (fate >= MASKED + REPLACED), others)
         return {**batch, "input_ids": hidden, "labels": tokens.masked_fill(~guessed, IGNORED)}
+
+
+def _chances(tokens: "torch.Tensor", rows: Sequence[int] | None) -> "torch.Tensor":
+    """Three numbers from 0 to 1 for each token: drawn anew, or of its row and place alone."""
+    import numpy as np
+    import torch
+
+    if rows is None:
+        return torch.rand((3, *tokens.shape), device=tokens.device)
+    width = tokens.shape[-1]
+    drawn = np.stack([np.random.default_rng(row).random((width, 3), np.float32) for row in rows])
+    return torch.from_numpy(drawn).to(tokens.device).permute(2, 0, 1)
 
 
 @dataclass(frozen=True, kw_only=True)

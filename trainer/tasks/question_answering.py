@@ -88,10 +88,10 @@ class QuestionAnswering(Task):
         return {"num_labels": 2}
 
     def corrupt(
-        self, batch: "dict[str, torch.Tensor]", setup: Setup, draw: "torch.Generator | None" = None
+        self, batch: "dict[str, torch.Tensor]", setup: Setup, rows: Sequence[int] | None = None
     ) -> "dict[str, torch.Tensor]":
         """Moves the targets behind the padding, if that is in front."""
-        del draw
+        del rows
         if setup.tokenizer.padding_side == "right" or "start_positions" not in batch:
             return batch
         num_padding = (1 - batch["attention_mask"]).sum(-1)

@@ -62,10 +62,10 @@ class SequenceToSequence(Task):
         return Features(columns)
 
     def corrupt(
-        self, batch: "dict[str, torch.Tensor]", setup: Setup, draw: "torch.Generator | None" = None
+        self, batch: "dict[str, torch.Tensor]", setup: Setup, rows: Sequence[int] | None = None
     ) -> "dict[str, torch.Tensor]":
         """Without labels, one token to decode: a model wants some, though only its encoder is asked."""
-        del setup, draw
+        del setup, rows
         return batch if "labels" in batch else {**batch, "decoder_input_ids": batch["input_ids"][:, :1]}
 
     def written_tokens(self, config: "TrainConfig") -> int:

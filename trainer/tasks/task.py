@@ -106,6 +106,8 @@ class Task(ABC):
     """Whether it also reads pairs of files, line by line."""
     group: ClassVar[str | None] = None
     """Of the columns it keeps, the one whose rows must not be cut apart: they are about the same thing."""
+    running_text: ClassVar[bool] = False
+    """Whether its rows are pieces of a text, in their order: neighbours must not be cut apart either."""
     keeps: ClassVar[tuple[str, ...]] = ()
     """Columns of the rows that its metrics and answers need; if there are none, features are the rows."""
     reads: ClassVar[tuple[str, ...]] = ("max_length_tokens",)
@@ -178,16 +180,16 @@ class Task(ABC):
         return model
 
     def corrupt(
-        self, batch: "dict[str, torch.Tensor]", setup: Setup, draw: "torch.Generator | None" = None
+        self, batch: "dict[str, torch.Tensor]", setup: Setup, rows: Sequence[int] | None = None
     ) -> "dict[str, torch.Tensor]":
         """The batch as the model gets to see it; a task that hides something from it does so here.
 
         Args:
             batch: On the model's device.
             setup: Of the run.
-            draw: Where random numbers come from; None is the process's own generator.
+            rows: Numbers of the batch's features: then the same is hidden from each whenever it is asked about. None draws anew.
         """
-        del setup, draw
+        del setup, rows
         return batch
 
     def loss(self, output: Any, batch: "dict[str, torch.Tensor]", label_smoothing: float) -> "torch.Tensor":

@@ -30,7 +30,7 @@ def embeddings(family: str, folder: Path, rows: Columns, config: TrainConfig) ->
     with quiet():
         model = BASE.load_model(folder, {}).train(mode=False)
     features = Encoded.of(BASE.encode(rows, setup), {})
-    scoring = Scoring(BASE, features, np.arange(len(features)), setup)
+    scoring = Scoring(BASE, features, [np.arange(len(features))], setup)
     collate = collator(model, setup.tokenizer, BASE.targets, on_gpu=False)
     alone = []
     with torch.inference_mode():

@@ -148,17 +148,13 @@ def large_batch(setup: Setup) -> Batch:
     return {"input_ids": ids, "attention_mask": mask}
 
 
-def draw(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
 @pytest.mark.parametrize("family", ["bert", "roberta", "modernbert"])
 @pytest.mark.parametrize("ratio", [0.15, 0.5])
 def test_a_share_of_the_words_is_hidden_80_10_10(setup_of: SetupOf, family: str, ratio: float) -> None:
     setup = setup_of(family, mask_ratio=ratio)
     batch = large_batch(setup)
     ids = batch["input_ids"].clone()
-    seen = MLM.corrupt(batch, setup, draw(0))
+    seen = MLM.corrupt(batch, setup, range(64))
     assert torch.equal(batch["input_ids"], ids)
     assert torch.equal(seen["attention_mask"], batch["attention_mask"])
     guessed = seen["labels"] != IGNORED
@@ -177,27 +173,37 @@ def test_a_share_of_the_words_is_hidden_80_10_10(setup_of: SetupOf, family: str,
     assert len(set(others)) > min(len(others), setup.tokenizer.vocab_size) / 2
 
 
-def test_what_is_hidden_depends_on_the_generator_alone(setup_of: SetupOf) -> None:
+def test_what_is_hidden_when_asked_depends_on_the_row_alone(setup_of: SetupOf) -> None:
+    """Not on the batch that it is in, or how far that is padded."""
     setup = setup_of("bert")
     batch = large_batch(setup)
+    together = MLM.corrupt(batch, setup, range(100, 164))
+    for row in (0, 1, 63):
+        length = int(batch["attention_mask"][row].sum())
+        alone = MLM.corrupt({name: ids[[row], :length] for name, ids in batch.items()}, setup, [100 + row])
+        for name in ("input_ids", "labels"):
+            assert alone[name][0].equal(together[name][row, :length])
+    other = MLM.corrupt(batch, setup, range(64))
+    assert not other["labels"].equal(together["labels"])
 
-    def hidden(seed: int) -> list[Any]:
-        return [values.tolist() for values in MLM.corrupt(batch, setup, draw(seed)).values()]
 
-    assert hidden(3) == hidden(3)
-    assert hidden(3) != hidden(4)
+def test_what_is_hidden_in_training_is_drawn_anew(setup_of: SetupOf) -> None:
+    setup = setup_of("bert")
+    batch = large_batch(setup)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
-        assert [values.tolist() for values in MLM.corrupt(batch, setup).values()] == hidden(3)
+        first, second = (MLM.corrupt(batch, setup)["labels"] for _ in range(2))
+        torch.manual_seed(3)
+        assert MLM.corrupt(batch, setup)["labels"].equal(first)
+    assert not first.equal(second)
 
 
-def test_at_least_one_word_of_a_batch_is_hidden(setup_of: SetupOf) -> None:
+def test_at_least_one_word_of_a_row_is_hidden(setup_of: SetupOf) -> None:
     setup = setup_of("bert", mask_ratio=1e-6)
-    tokenizer = setup.tokenizer
-    batch = {name: torch.tensor([ids]) for name, ids in tokenizer("the film").items()}
-    places = {int((MLM.corrupt(batch, setup, draw(seed))["labels"] != IGNORED).nonzero()[0, 1]) for seed in range(20)}
-    assert places == {1, 2}
-    assert all(MLM.num_targets(MLM.corrupt(batch, setup, draw(seed))) == 1 for seed in range(20))
+    batch = {name: torch.tensor([ids] * 20) for name, ids in setup.tokenizer("the film").items()}
+    guessed = MLM.corrupt(batch, setup, range(20))["labels"] != IGNORED
+    assert guessed.sum(-1).tolist() == [1] * 20
+    assert set(guessed.nonzero()[:, 1].tolist()) == {1, 2}
 
 
 # Real data

@@ -37,14 +37,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return get
 
 
-def draw(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
 # Scores
 
 
-def scoring(task: LanguageModeling, folder: Path, setup: Setup, *, flat: bool = False) -> tuple[Scoring, list[Any]]:
+def scoring(
+    task: LanguageModeling, folder: Path, setup: Setup, *, flat: bool = False, rows_per_batch: int = 7
+) -> tuple[Scoring, list[Any]]:
     """Asked about all lines in batches of several sizes; and, token by token, the losses and whether it was right."""
     with quiet():
         model = task.load_model(folder, {}).train(mode=False)
@@ -52,13 +50,13 @@ def scoring(task: LanguageModeling, folder: Path, setup: Setup, *, flat: bool = 
         torch.nn.init.zeros_(model.get_output_embeddings().weight)
     features = Encoded.of(task.encode({"text": LINES}, setup), {})
     collate = collator(model, setup.tokenizer, task.targets, on_gpu=False)
-    batches = sorted_batches(features.lengths, 16 * 7)
-    score = Scoring(task, features, np.concatenate(batches), setup)
+    batches = sorted_batches(features.lengths, 16 * rows_per_batch)
+    score = Scoring(task, features, batches, setup)
     found = []
     with torch.inference_mode():
-        for number, rows in enumerate(batches):
+        for rows in batches:
             batch = collate(features.__getitems__(rows.tolist()))
-            seen = task.corrupt(batch, setup, draw(number))
+            seen = task.corrupt(batch, setup, rows.tolist())
             logits = model(input_ids=seen["input_ids"], attention_mask=seen["attention_mask"]).logits
             for row, labels in zip(logits, seen["labels"].tolist(), strict=True):
                 for place, label in enumerate(labels):
@@ -67,6 +65,12 @@ def scoring(task: LanguageModeling, folder: Path, setup: Setup, *, flat: bool = 
                         found.append((-float(said.log_softmax(-1)[label]), int(said.argmax()) == label))
             score.ask(model, batch)
     return score, found
+
+
+def test_a_score_does_not_depend_on_the_size_of_the_batches(make_config: MakeConfig, built: Built) -> None:
+    setup = Setup(make_config(task="mlm", max_length_tokens=16), (), load_tokenizer(built("bert")))
+    few, many = (scoring(MLM, built("bert"), setup, rows_per_batch=size)[0].metrics("val") for size in (2, 50))
+    assert few == pytest.approx(many, rel=1e-5)
 
 
 @pytest.mark.parametrize(("task", "family"), [(CLM, "gpt2"), (MLM, "roberta")])
@@ -102,7 +106,7 @@ def test_less_perplexity_is_better(task: LanguageModeling) -> None:
 
 def test_smoothed_labels_are_those_of_the_next_token() -> None:
     batch = {"labels": torch.tensor([[IGNORED, 1, 4], [IGNORED, 2, IGNORED]])}
-    logits = torch.randn(2, 3, 6, generator=draw(0))
+    logits = torch.randn(2, 3, 6, generator=torch.Generator().manual_seed(0))
     steps = [(0, 0, 1), (0, 1, 4), (1, 0, 2)]
     losses = [
         torch.nn.functional.cross_entropy(logits[row, place], torch.tensor(label), label_smoothing=0.2)

@@ -170,13 +170,13 @@ def test_a_score_is_of_the_texts_of_their_rows(folders: dict[str, Path]) -> None
     """Batches bring the rows in another order than the file."""
     setup = setup_in(folders["t5"])
     encoded = Encoded.of(TRANSLATION.encode(ROWS, setup), {"target": ROWS["target"]})
-    order = np.argsort(-encoded.lengths, kind="stable")
-    scoring = Scoring(TRANSLATION, encoded, order, setup)
+    batches = np.array_split(np.argsort(-encoded.lengths, kind="stable"), 4)
+    scoring = Scoring(TRANSLATION, encoded, batches, setup)
     model = loaded(setup)
     collate = collator(model, setup.tokenizer, TRANSLATION.targets, on_gpu=False)
     repeats = Repeats(model)
     with torch.inference_mode():
-        for numbers in np.array_split(order, 4):
+        for numbers in batches:
             scoring.ask(repeats, collate(encoded.__getitems__(numbers.tolist())))  # type: ignore[arg-type]
     found = scoring.metrics("val")
     assert (found["val_bleu"], found["val_chrf"]) == pytest.approx((1, 1))

@@ -234,7 +234,7 @@ def test_a_row_is_answered_alike_alone_and_among_longer_ones(
 
     def said(rows: Columns) -> Columns:
         features = encoded(rows, setup)
-        scoring = Scoring(NER, features, np.arange(len(features)), setup)
+        scoring = Scoring(NER, features, [np.arange(len(features))], setup)
         with torch.inference_mode():
             scoring.ask(model, collate(features.__getitems__(range(len(features)))))
         return scoring.answers()
