@@ -9,7 +9,7 @@ from trainer.document import ConfigError, Problem, nearest
 from trainer.models import load_tokenizer, model_folder, model_problems, tokenizer_fingerprint
 from trainer.sources.open import open_source
 from trainer.sources.source import Source, read_rows
-from trainer.splits import SPLITS, Split, choose, part_of
+from trainer.splits import SPLITS, Split, choose, part_of, stretches
 from trainer.tasks import TASKS, Task
 from trainer.tasks.task import Labels, Setup
 from trainer.wandb_log import wandb_problems
@@ -125,8 +125,8 @@ def load(config: "TrainConfig", split: Split, model_folder: Path, labels: Labels
     encoded = load_part(config, part_of(split, source.parts, config), model_folder, source, labels)
     if problems := _empty(split, encoded.num_rows, source.parts, config):
         raise ConfigError(problems)
-    group = TASKS[config.task].group
-    groups = encoded.groups(group) if group else None
+    task = TASKS[config.task]
+    groups = encoded.groups(task.group) if task.group else stretches(encoded.num_rows) if task.running_text else None
     return encoded.take(choose(split, encoded.num_rows, source.parts, config, groups))
 
 

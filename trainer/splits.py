@@ -7,6 +7,11 @@ if TYPE_CHECKING:
 
     from trainer.config import TrainConfig
 
+STRETCH_ROWS = 64
+"""Of a running text, so many rows are held out together: few enough that a cap of some hundred has several stretches."""
+MIN_STRETCHES = 40
+"""A text of fewer rows has shorter stretches, so that a tenth of it is still several of them."""
+
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
@@ -59,6 +64,13 @@ def choose(
                 return np.sort(order[:held_out])
             order = order[held_out:]
     return np.sort(order[: caps[split]])
+
+
+def stretches(num_rows: int) -> "np.ndarray":
+    """Groups of rows that follow each other. What is held out of a running text has its neighbours beside it, not in train."""
+    import numpy as np
+
+    return np.arange(num_rows) // max(1, min(STRETCH_ROWS, num_rows // MIN_STRETCHES))
 
 
 def _group_by_group(order: "np.ndarray", groups: "np.ndarray") -> "np.ndarray":

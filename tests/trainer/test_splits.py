@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trainer.config import TrainConfig
-from trainer.splits import SPLITS, choose, part_of
+from trainer.splits import SPLITS, choose, part_of, stretches
 
 GLUE = ("train", "validation")
 WHOLE = ("train", "validation", "test")
@@ -91,3 +91,17 @@ def test_what_belongs_together_is_not_cut_apart(make_config: Callable[..., Train
     assert not held["train"] & held["test"]
     assert not held["validation"] & held["test"]
     assert {split: len(rows) for split, rows in cut.items()} == {"train": 70, "validation": 15, "test": 15}
+
+
+@pytest.mark.parametrize(("num_rows", "most_beside_train"), [(40, 1.0), (400, 0.25), (8000, 0.04)])
+def test_a_running_text_is_held_out_in_stretches(
+    make_config: Callable[..., TrainConfig], num_rows: int, most_beside_train: float
+) -> None:
+    """Of a long text, few pieces that validate have a neighbour in train; at random, nearly all would have two."""
+    config = make_config(validation_ratio=0.1)
+    held, train = (choose(split, num_rows, GLUE, config, stretches(num_rows)) for split in ("validation", "train"))
+    assert len(held) == pytest.approx(num_rows / 10, abs=63)
+    assert sorted([*held, *train]) == list(range(num_rows))
+    beside = np.isin(held - 1, train) | np.isin(held + 1, train)
+    assert beside.mean() <= most_beside_train
+    assert len(np.unique(stretches(num_rows)[held])) >= 4
