@@ -125,7 +125,8 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
 
 
 def _trial(config: SweepConfig, folder: SweepFolder) -> TrainTrial:
-    return TrainTrial(config=config.train, folder=folder, num_threads=max(1, int(config.resources.cpus)))
+    num_threads = max(1, int(config.resources.cpus))
+    return TrainTrial(config=config.train.dated(), folder=folder, num_threads=num_threads)
 
 
 def _confirm(

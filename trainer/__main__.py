@@ -40,7 +40,7 @@ def train(
     """Trains one model and keeps its best weights. Of a sweep's file, the `train` section is used."""
     try:
         document = Document.read(config_file)
-        config = configure(document, assignments or [])
+        config = configure(document, assignments or []).dated()
         folder = _new_folder(output or Path("outputs") / time.strftime(f"{config.task}-%Y%m%d-%H%M%S"))
     except ConfigError as error:
         raise _refusal(error.problems, EXIT_CONFIG) from None

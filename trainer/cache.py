@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -32,9 +33,7 @@ def fingerprint(*parts: object) -> str:
     return digest.hexdigest()[:32]
 
 
-def once(
-    kind: str, key: str, *, build: Callable[[Path], object], read: Callable[[Path], T], overwrite: bool = False
-) -> T:
+def once(kind: str, key: str, *, build: Callable[[Path], object], read: Callable[[Path], T], since: float = 0.0) -> T:
     """Reads a cached folder, building it first if it is not there, however many processes ask at the same time.
 
     A build that dies leaves nothing that looks finished: the folder gets its name only when it is whole.
@@ -44,7 +43,7 @@ def once(
         key: The folder's name: what it was made from.
         build: Writes into the empty folder it is given.
         read: Opens the finished folder. Runs under the lock, so that nobody replaces it meanwhile; what it maps stays valid.
-        overwrite: Build it again even if it is there.
+        since: Unix time; what was built before it is built again.
 
     Returns:
         What `read` returns.
@@ -52,11 +51,12 @@ def once(
     folder = cache_dir() / kind / key
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
-        if overwrite or not folder.is_dir():
+        if not folder.is_dir() or folder.stat().st_mtime < since:
             partial = folder.with_name(f"{key}.partial")
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir()
             build(partial)
+            os.utime(partial, times=(time.time(),) * 2)  # a file system's own clock is a little behind
             shutil.rmtree(folder, ignore_errors=True)
             partial.rename(folder)
         return read(folder)

@@ -2,6 +2,7 @@
 
 import math
 import os
+import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -87,7 +88,8 @@ class TrainConfig(BaseModel):
     """Also of a published validation part; null takes it all."""
     max_test_rows: Count | None = None
     max_length_tokens: Annotated[int, Field(ge=4)] = 128
-    overwrite_cache: bool = False
+    overwrite_cache: bool | Positive = False
+    """Tokenizes the rows anew, once for a fit or a sweep. A Unix time means all that was tokenized before it."""
 
     # What only some tasks read
     stride_tokens: Annotated[int, Field(ge=0)] = 64
@@ -187,6 +189,10 @@ class TrainConfig(BaseModel):
     def rows_per_step(self) -> int:
         """Rows that one optimizer step learns from: the effective batch."""
         return self.batch_size * self.accumulate * self.devices
+
+    def dated(self) -> "TrainConfig":
+        """The same, but what `overwrite_cache` means is what was tokenized before now: whoever gets it, it is done once."""
+        return self.model_copy(update={"overwrite_cache": time.time()}) if self.overwrite_cache is True else self
 
     def better(self, value: float, than: float | None) -> bool:
         """Whether a value of the metric beats the best so far. What is not finite beats nothing."""

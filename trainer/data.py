@@ -152,7 +152,7 @@ def load_part(config: "TrainConfig", part: str, model_folder: Path, source: Sour
         labels,
         {name: getattr(config, name) for name in task.reads},
     )
-    return once("rows", key, build=build, read=Encoded.read, overwrite=config.overwrite_cache)
+    return once("rows", key, build=build, read=Encoded.read, since=float(config.dated().overwrite_cache))
 
 
 def _part_problems(source: Source, part: str, task: Task, labels: Labels, config: "TrainConfig") -> list[Problem]:

@@ -60,6 +60,7 @@ def fit(
         CheckpointError: `resume_from` is damaged.
         DeviceError: The process of another device could not go on.
     """
+    config = config.dated()
     if problems := machine_problems(config):
         raise ConfigError(problems)
     try:

@@ -57,8 +57,13 @@ def test_rows_are_tokenized_once(
     load(make_config(max_train_rows=3, seed=5, learning_rate=1.0), "train", tiny_model)
     assert read == ["train"]
     load(make_config(max_length_tokens=9), "train", tiny_model)
-    load(make_config(overwrite_cache=True), "train", tiny_model)
+    assert read == ["train"] * 2
+    dated = make_config(overwrite_cache=True).dated()
+    for _ in range(3):  # trials of a sweep, which all have the time at which it began
+        load(TrainConfig.model_validate(dated.model_dump()), "train", tiny_model)
     assert read == ["train"] * 3
+    load(make_config(overwrite_cache=True), "train", tiny_model)
+    assert read == ["train"] * 4
 
 
 def test_other_content_is_another_cache(make_config: MakeConfig, own_glue: Path, tiny_model: Path) -> None:
