@@ -70,6 +70,10 @@ class Reached:
     reason: str
     at_once: bool = False
 
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.reason} (budget.{self.limit})"
+
     def stops(self, validation: int) -> str:
         """The reason of a trial that this has ended after a validation; 0 is before the first."""
         return f"{STOPPED} after validation {validation}: {self.reason}"

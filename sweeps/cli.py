@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from sweeps.errors import ConfigError, Exit, PreflightError
+from sweeps.steering_commands import COMMANDS
 
 if TYPE_CHECKING:
     from sweeps.config import SweepConfig
@@ -78,8 +79,8 @@ def plan(
     from sweeps.preflight import preflight
 
     loaded = _load(config, name, assignments)
-    preflight(loaded, SweepFolder(Path(loaded.storage.path) / loaded.name), resume=resume)
-    say(Console(), describe(loaded))
+    changed = preflight(loaded, SweepFolder(Path(loaded.storage.path) / loaded.name), resume=resume)
+    say(Console(), "\n".join([describe(loaded), *(f"changed: {change}" for change in changed)]))
     if probe:
         say(Console(), measure(loaded))
 
@@ -179,6 +180,10 @@ def ui(
 
     uri, _ = locate(name or "", tracking=tracking)
     serve(uri, port, name=name)
+
+
+for _name, _command in COMMANDS.items():
+    app.command(_name)(_command)
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from sweeps.resources import ResourcesConfig
 from sweeps.search import SearchConfig, budget_misfit, misfits
 from sweeps.section import Section
 from sweeps.spaces import attach_space, open_for_changes, read_points_of, read_space
+from sweeps.warm_start import WarmStartConfig
 from trainer.config import Count, Mode, TrainConfig, absolute
 from trainer.document import ConfigError, Document, unknown
 
@@ -93,6 +94,7 @@ class SweepConfig(Section):
     tracking: TrackingConfig = Field(default_factory=TrackingConfig)
     storage: StorageConfig = Field(default_factory=StorageConfig)
     keep: KeepConfig = Field(default_factory=KeepConfig)
+    warm_start: WarmStartConfig = Field(default_factory=WarmStartConfig)
     confirm: ConfirmConfig | None = None
     metrics: list[dict[str, Mode]] = Field(default_factory=list)
     """All that is wanted of a model, as in `[{val_accuracy: max}, {train_seconds: min}]`. The first is what the search optimizes, prunes

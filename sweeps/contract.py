@@ -32,7 +32,7 @@ class Turn(Enum):
     """What `Study.ask` says when there is no trial to hand out."""
 
     WAIT = "wait"
-    """Nothing now; trials still run and one of them may be asked again."""
+    """Nothing now: trials still run and one of them may be asked again, or the sweep is paused."""
     DONE = "done"
     """Everything that was asked is told and the budget is met."""
 
@@ -105,6 +105,7 @@ class Trial:
         effective: Settings as the trainer really used them.
         checkpoint: Folder of its best weights.
         resume: Folder of its newest resume state.
+        retry_of: The failed or lost trial that it tries again.
         started_ms: When it was first asked, in Unix milliseconds.
         finished_ms: When it ended.
         busy_s: Seconds that it held a worker, over all attempts, as far as its driver lived to see.
@@ -125,6 +126,7 @@ class Trial:
     effective: Mapping[str, Scalar] = field(default_factory=dict)
     checkpoint: str | None = None
     resume: str | None = None
+    retry_of: int | None = None
     started_ms: int = 0
     finished_ms: int | None = None
     busy_s: float = 0.0

@@ -12,6 +12,7 @@ from rich.text import Text
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
 from sweeps.cost import cost_of
+from sweeps.requests import Answer
 from sweeps.words import duration, show
 
 _STYLES = {
@@ -47,7 +48,7 @@ class Display:
             self._live.stop()
 
     def trial_changed(self, trial: Trial) -> None:
-        """Shows a change."""
+        """Shows a change of a trial."""
         before = self._trials.get(trial.number)
         self._trials = {**self._trials, trial.number: trial}  # anew, as another thread may be drawing the old one
         if self._console.is_terminal:
@@ -56,6 +57,11 @@ class Display:
             say(self._console, self._line(trial))
         elif before is not None and before.attempt < trial.attempt:
             say(self._console, f"{trial.name}: attempt {trial.attempt}")
+
+    def answered(self, answer: Answer, config: SweepConfig) -> None:
+        """Shows a request and its answer; the budget may be another since. Called by another thread."""
+        self._config = config
+        say(self._console, f"{answer.request}: {answer.text}")
 
     def _line(self, trial: Trial) -> str:
         said = [f"{trial.name}: {trial.outcome}"]

@@ -43,6 +43,11 @@ class SweepFolder:
         return self.path / "report.html"
 
     @property
+    def inbox(self) -> Path:
+        """Requests of other processes, and below it their answers."""
+        return self.path / "inbox"
+
+    @property
     def test_results(self) -> Path:
         """What the winner reached on the test split."""
         return self.path / "test_results.txt"

@@ -11,32 +11,36 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from sweeps.changes import Change, changes
 from sweeps.config import SweepConfig
 from sweeps.contract import Launcher
 from sweeps.errors import ConfigError, PreflightError, Problem
 from sweeps.folder import SweepFolder
 from sweeps.record import check as check_tracking
+from sweeps.warm_start import missing
 from trainer.document import Document
 
 _FREE_GB = 1.0
 """Less free disk than this is not worth starting with."""
 
-_MAY_CHANGE = frozenset({"budget", "resources", "tracking", "storage", "keep", "confirm", "metrics"})
-"""Sections that a resumed sweep may bring new values for; in the others, old and new trials could not be compared."""
 
-
-def preflight(config: SweepConfig, folder: SweepFolder, *, resume: bool) -> None:
+def preflight(config: SweepConfig, folder: SweepFolder, *, resume: bool) -> list[Change]:
     """Checks data, model, tracking, storage and the sweep's own past.
+
+    Returns:
+        What a resumed sweep changes; all of it may change.
 
     Raises:
         PreflightError: With every problem at once.
         ConfigError: A resumed sweep was asked to change what it may not.
     """
     problems = [*_past_problems(config, folder, resume=resume), *surroundings(config)]
+    begun = folder.config.exists()
+    if not begun:
+        problems += missing(config)
     if problems:
         raise PreflightError(problems)
-    if folder.config.exists():
-        _check_unchanged(config, folder)
+    return _changes(config, folder) if begun else []
 
 
 def surroundings(config: SweepConfig) -> Iterator[Problem]:
@@ -98,22 +102,17 @@ def _storage_problems(path: Path) -> Iterator[Problem]:
         )
 
 
-def _check_unchanged(config: SweepConfig, folder: SweepFolder) -> None:
+def _changes(config: SweepConfig, folder: SweepFolder) -> list[Change]:
+    """What this resume changes. Raises ConfigError, with all of the diff, when a part of it may not be."""
     document = Document.read(folder.config)
-    before = document.validate(SweepConfig).model_dump(mode="json")
-    now = config.model_dump(mode="json")
-    changed = [
-        document.problem(tuple(key.split(".")), f"was {old!r} and is now {new!r}; use another --name for another sweep")
-        for key, old, new in _differences(before, now)
-        if key.split(".")[0] not in _MAY_CHANGE or key == "storage.study"  # another study would be another sweep
+    found = changes(document.validate(SweepConfig), config)
+    refused = [
+        document.problem(tuple(each.key.split(".")), f"{str(each).split(': ', 1)[1]} may not change: {each.refused}")
+        for each in found
+        if each.refused
     ]
-    if changed:
-        raise ConfigError(changed)
-
-
-def _differences(before: Any, now: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(before, dict) and isinstance(now, dict):
-        for name in [*before, *(name for name in now if name not in before)]:
-            yield from _differences(before.get(name), now.get(name), f"{key}.{name}".strip("."))
-    elif before != now:
-        yield key, before, now
+    if refused:
+        allowed = [str(each) for each in found if not each.refused]
+        more = [Problem(where=str(folder.config), message=f"these may change: {', '.join(allowed)}")] if allowed else []
+        raise ConfigError([*refused, *more])
+    return found

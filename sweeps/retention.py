@@ -1,6 +1,7 @@
 """The disk of the whole sweep: what is no longer worth its place goes at once.
 
-Kept are the best weights of the `top_k` trials and all that belongs to trials that still live.
+Kept are the best weights of the `top_k` trials, all that belongs to trials that still live, and what the newest `top_k` failed
+trials would go on from if they were tried again.
 """
 
 import shutil
@@ -8,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sweeps.config import SweepConfig
-from sweeps.contract import Trial
+from sweeps.contract import Kind, Trial
 from sweeps.folder import SweepFolder
 from sweeps.selection import from_trials, rank
 
@@ -29,17 +30,28 @@ class Retention:
             self._clean()
 
     def _clean(self) -> None:
-        ended = {number for number, trial in self._trials.items() if trial.outcome is not None}
-        for folder in _numbered(self._folder.path / "resume", ended):
-            shutil.rmtree(folder, ignore_errors=True)
+        ended = {number for number, trial in self._trials.items() if trial.outcome is not None} - self._retriable()
         kept = self._kept()
-        for folder in _numbered(self._folder.path / "checkpoints", ended):
-            if not any(path.is_relative_to(folder) for path in kept):
-                shutil.rmtree(folder, ignore_errors=True)
+        for kind in ("resume", "checkpoints"):
+            for folder in _numbered(self._folder.path / kind, ended):
+                if not any(path.is_relative_to(folder) for path in kept):
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _kept(self) -> list[Path]:
+        """What is needed of trials that have ended: the best weights, and where those go on from that are tried again."""
         ranking = rank(from_trials(self._trials.values(), self._config.metric), mode=self._config.mode)
-        return [Path(best.checkpoint) for best in ranking[: self._config.keep.top_k] if best.checkpoint]
+        best = [each.checkpoint for each in ranking[: self._config.keep.top_k]]
+        alive = [trial for trial in self._trials.values() if trial.outcome is None]
+        needed = [*best, *(trial.checkpoint for trial in alive), *(trial.resume for trial in alive)]
+        return [Path(path) for path in needed if path]
+
+    def _retriable(self) -> set[int]:
+        """The newest trials that failed with a state to go on from, and were not tried again yet."""
+        again = {trial.retry_of for trial in self._trials.values()}
+        failed = (
+            trial for trial in self._trials.values() if trial.outcome in (Kind.FAILED, Kind.LOST) and trial.resume
+        )
+        return set(sorted(trial.number for trial in failed if trial.number not in again)[-self._config.keep.top_k :])
 
 
 def _numbered(folder: Path, numbers: set[int]) -> list[Path]:

@@ -20,6 +20,7 @@ from sweeps.errors import Exit, PreflightError
 from sweeps.folder import SweepFolder, write_atomically
 from sweeps.halt import Halt
 from sweeps.history import History
+from sweeps.inbox import waiting
 from sweeps.launchers.build import build_launcher
 from sweeps.lease import Lease
 from sweeps.objectives import pareto
@@ -29,7 +30,9 @@ from sweeps.report import render
 from sweeps.retention import Retention
 from sweeps.selection import from_trials
 from sweeps.signals import stop_on_signals
-from sweeps.study.study import Study, refuse_foreign
+from sweeps.steering import inbox, run_steered
+from sweeps.study.storage import refuse_foreign
+from sweeps.study.study import Study
 from sweeps.trial import TrainTrial
 
 _HASTE_S = 10.0
@@ -78,16 +81,21 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
         ConfigError: A resumed sweep was asked to change what it may not.
     """
     folder = SweepFolder(Path(config.storage.path) / config.name)
-    preflight(config, folder, resume=resume)
+    console = console or Console()
+    for change in preflight(config, folder, resume=resume):
+        say(console, f"changed: {change}")
     halt = Halt()
     with Lease(folder.lease, halt), stop_on_signals(halt.stop) as caught, build_launcher(config.resources) as launcher:
+        left = {path.stem for path in waiting(folder.inbox)}
         check_worker(config, launcher)
         if not folder.config.exists():
             refuse_foreign(config, folder)
         write_atomically(folder.config, dump(config), private=True)  # addresses may hold passwords
-        console = console or Console()
         history, fresh_history = History(folder.history), History(folder.confirm.history)
         study = Study.open(config, folder, history=history, halt=halt)
+        config = study.config  # its budget may have been extended
+        for note in study.notes() if not study.trials() else ():
+            say(console, note)
         with (
             Record(config, sweep_id=study.sweep_id, history=history, environment=environment()) as record,
             Record(
@@ -98,11 +106,12 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
             display = Display(config, study.trials(), console)
             study.listen(record, Retention(config, folder, study.trials()), display)
             with display:
-                launcher.run(study, _trial(config, folder))
-            phase = None
-            if not halt.stop.is_set():
-                phase = open_confirmation(config, study.trials(), folder, history=fresh_history, halt=halt)
-            confirmations = [] if phase is None else _confirm(phase, folder, launcher, repeats, console)
+                run_steered(launcher, study, _trial(config, folder), folder, left=left, tell=display.answered)
+            with inbox(study, folder, tell=display.answered, over="the search is over; the winner is being chosen"):
+                phase = None
+                if not halt.stop.is_set():
+                    phase = open_confirmation(config, study.trials(), folder, history=fresh_history, halt=halt)
+                confirmations = [] if phase is None else _confirm(phase, folder, launcher, repeats, console)
             if halt.lost.is_set():
                 record.abandon()
                 repeats.abandon()
@@ -168,6 +177,7 @@ def _close(
         environment=environment(),
         notes=choice.notes if choice else (),
         ended=ended,
+        steering=study.notes(),
     )
     write_atomically(folder.report, report)
     if choice is None:

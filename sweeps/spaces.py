@@ -122,12 +122,6 @@ def read_points_of(search: Any, space: AnySpace | None, handler: Callable[[Any],
     return read
 
 
-def first_point(config: "SweepConfig", number: int) -> Point:
-    """What is decided already of the configuration of a trial, because it is known to be good; empty if nothing is."""
-    points = first_points(config)
-    return points[number] if number < len(points) else {}
-
-
 def first_points(config: "SweepConfig") -> tuple[Point, ...]:
     """The points that the first trials of a sweep try."""
     return config.space.points if config.search.points is None else config.search.points

@@ -5,11 +5,14 @@ import time
 from collections.abc import Callable
 from typing import Self, TypeVar
 
-from sweeps.contract import Asker, Report, TrialFunction, TrialSpec, Verdict
+from sweeps.contract import Asker, Report, TrialFunction, TrialSpec, Turn, Verdict
 from sweeps.launchers.too_long import too_long
 from sweeps.resources import ResourcesConfig
 
 T = TypeVar("T")
+
+_PAUSE_S = 0.2
+"""How often a paused sweep is asked whether it goes on."""
 
 
 class InProcess:
@@ -30,7 +33,10 @@ class InProcess:
 
     def run(self, study: Asker, trial: TrialFunction) -> None:
         """Runs attempts until there are no more."""
-        while isinstance(spec := study.ask(), TrialSpec):
+        while (spec := study.ask()) is not Turn.DONE:
+            if not isinstance(spec, TrialSpec):
+                time.sleep(_PAUSE_S)
+                continue
             outcome = trial(spec, self._reporter(study, spec))
             study.finish(spec.number, spec.attempt, outcome)
 

@@ -45,7 +45,9 @@ def trial_tags(trial: Trial) -> dict[str, str]:
         tags.SEED: str(trial.seed),
         tags.REASON: trial.reason[:_REASON_CHARACTERS],
         tags.CHECKPOINT: trial.checkpoint or "",
-    } | ({} if trial.repeats is None else {tags.REPEATS: trial.repeats})
+    }
+    found |= {} if trial.repeats is None else {tags.REPEATS: str(trial.repeats)}
+    found |= {} if trial.retry_of is None else {tags.RETRY_OF: str(trial.retry_of)}
     return {key: str(value) for key, value in found.items()}
 
 

@@ -46,6 +46,7 @@ def render(
     ended: str = "",
     confirmations: Sequence[Trial] = (),
     ranking: Sequence[Candidate] = (),
+    steering: Sequence[str] = (),
 ) -> str:
     """The report as one HTML text that loads nothing from anywhere.
 
@@ -59,6 +60,7 @@ def render(
         ended: Why no more trials were tried; empty for a sweep that can go on.
         confirmations: The runs of the finalists with fresh seeds.
         ranking: Who may win, best first.
+        steering: What the sweep began with, and what people have asked of it while it ran.
     """
     won = None if winner is None else winner.trial
     candidates = from_trials(trials, config.metric)
@@ -70,6 +72,7 @@ def render(
         scores=_scores(config, winner, test),
         params={} if winner is None else {name: show(value) for name, value in winner.params.items()},
         notes=list(notes),
+        steering=steering,
         findings=findings(config, trials, winner),
         finalists=finalist_rows(config, trials, confirmations, ranking),
         confirmed=[] if winner is None else sentences(winner, config.metric),
@@ -150,8 +153,13 @@ def _rows(config: SweepConfig, trials: Sequence[Trial], won: int | None) -> list
                 for name in config.space.names
             ],
             seconds="" if candidates[number].cost_s is None else duration(candidates[number].cost_s or 0.0),
-            reason=by_number[number].reason,
+            reason=_remark(by_number[number]),
             won=number == won,
         )
         for number in [*ranking, *rest]
     ]
+
+
+def _remark(trial: Trial) -> str:
+    again = "" if trial.retry_of is None else f"trial {trial.retry_of} again"
+    return "; ".join(part for part in (again, trial.reason) if part)

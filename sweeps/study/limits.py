@@ -54,6 +54,14 @@ class Limits:
         """The limit that has ended this sweep, if one has; the number of trials is not among them."""
         return self._ended
 
+    @property
+    def way_on(self) -> str:
+        """Why no trial begins any more and how it would go on, as a line for people; empty while none of this has ended it."""
+        if self._ended is None:
+            return ""
+        more = f"sweeps extend {self._config.name} --trials 1 --set budget.{self._ended.limit}=..."
+        return f"the search has ended: {self._ended.reason}; with more of that it goes on: {more}"
+
     def wall_s(self) -> float:
         """Seconds in which this sweep had a driver, those of earlier ones included."""
         return self._clock() - self._begun

@@ -6,9 +6,11 @@ from itertools import chain, count
 import optuna
 from optuna.trial import FrozenTrial
 
+from search_spaces import Value
 from sweeps.contract import Scalar, Trial
 from sweeps.paired import fresh_seeds, losers
 from sweeps.study.snapshot import Facts
+from sweeps.study.source import NOTHING
 from trainer.config import Mode
 
 
@@ -43,13 +45,13 @@ class Listed:
         del number
         return next(self._left(), None) is not None
 
-    def draw(self, study: optuna.Study, trial: FrozenTrial) -> Facts:
+    def draw(self, study: optuna.Study, trial: FrozenTrial, given: Mapping[str, Value] = NOTHING) -> Facts:
         """The next of the list.
 
         A trial that a dead driver began before it wrote its configuration must become something, also when nothing is left that
         would have been begun now: then a loser's next seed, or a further seed of the first.
         """
-        del study, trial
+        del study, trial, given
         beyond = (fresh_seeds(self._train_seed, more)[-1] for more in count(1))
         rest = self._unasked(self._seeds, list(self._finalists))
         finalist, seed = next(chain(self._left(), rest, self._unasked(beyond, list(self._finalists)[:1])))

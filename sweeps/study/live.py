@@ -43,7 +43,7 @@ class Live:
         """Replaces the facts, and notes the time since the last ones."""
         now_s = self.wall_s()
         self.facts = replace(facts, busy_s=facts.busy_s + now_s - self._kept_s, wall_s=now_s)
-        self.facts.keep(self.trial)
+        self.facts.keep(self.trial.storage, self.trial._trial_id)  # noqa: SLF001
         self._kept_s = now_s
 
     def learn(self, report: Report, value: float, folder: SweepFolder) -> None:

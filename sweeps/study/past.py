@@ -6,8 +6,12 @@ from collections.abc import Container
 from typing import Any, cast
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
+
+from search_spaces import AnySpace, Space
+from sweeps.study.draw import to_distribution
 
 _DRAFT = ":relative_params:"
 
@@ -58,6 +62,23 @@ class Past(optuna.Study):
             worst = max(values) if self.direction == optuna.study.StudyDirection.MINIMIZE else min(values)
             self._before = [_completed(each, worst) if _fell(each) else each for each in self._before]
 
+    def is_elsewhere(self, space: AnySpace) -> bool:
+        """Whether a trial was asked in a range that is another today."""
+        if not isinstance(space, Space):
+            return False  # a function says at each draw what its ranges are
+        today = _distributions(space)
+        return any(own != today.get(name) for each in self._before for name, own in each.distributions.items())
+
+    def stay_within(self, space: AnySpace) -> None:
+        """Shows trials within today's ranges alone, with today's ranges.
+
+        Optuna draws from the ranges of the oldest trials (`_SearchSpaceGroup` keeps the first of each name), and a trial outside
+        a range would pull it to the edge.
+        """
+        assert isinstance(space, Space)
+        today = _distributions(space)
+        self._before = [_shown(each, today) for each in self._before if _lies_within(each, space)]
+
 
 class _Aside:
     """Takes what a sampler wants to write about its trial."""
@@ -80,4 +101,20 @@ def _completed(trial: FrozenTrial, value: float) -> FrozenTrial:
     shown = copy.copy(trial)
     shown.state = TrialState.COMPLETE
     shown.value = value
+    return shown
+
+
+def _distributions(space: Space) -> dict[str, BaseDistribution]:
+    return {name: to_distribution(parameter) for name, parameter in space.items()}
+
+
+def _lies_within(trial: FrozenTrial, space: Space) -> bool:
+    return all(
+        name in space.parameters and space.parameters[name].contains(value) for name, value in trial.params.items()
+    )
+
+
+def _shown(trial: FrozenTrial, today: dict[str, BaseDistribution]) -> FrozenTrial:
+    shown = copy.copy(trial)
+    shown.distributions = {name: today[name] for name in trial.params}
     return shown

@@ -1,23 +1,16 @@
 """The trials of a study that may be another driver's: read, and left as it is."""
 
-import tempfile
-from pathlib import Path
-
 import optuna
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Trial
 from sweeps.folder import SweepFolder
-from sweeps.study.snapshot import to_trial
-from sweeps.study.storage import open_storage
+from sweeps.study.snapshot import is_own, num_imported, to_trial
+from sweeps.study.storage import open_to_read
 
 
 def read_trials(config: SweepConfig, folder: SweepFolder) -> list[Trial]:
-    """Every trial of a sweep, by number. Its journal is read from a copy, as opening it would mend what a crash has torn."""
-    with tempfile.TemporaryDirectory() as scratch:
-        journal = Path(scratch) / folder.journal.name
-        if folder.journal.exists():
-            journal.write_bytes(folder.journal.read_bytes())
-        study = optuna.load_study(study_name=config.name, storage=open_storage(journal, config.storage.study))
-        drawn = [each for each in study.get_trials(deepcopy=False) if each.user_attrs]
-        return [to_trial(each, folder) for each in drawn]
+    """Every trial of a sweep, by number, also while its driver writes. Its study must be there."""
+    study = optuna.load_study(study_name=config.name, storage=open_to_read(folder.journal, config.storage.study))
+    trials = study.get_trials(deepcopy=False)
+    return [to_trial(each, folder, first=num_imported(trials)) for each in trials if is_own(each)]

@@ -11,7 +11,9 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBSto
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
-from sweeps.folder import cut_torn_line
+from sweeps.config import SweepConfig
+from sweeps.errors import PreflightError
+from sweeps.folder import SweepFolder, cut_torn_line
 
 
 class _NoLock(JournalFileOpenLock):
@@ -70,6 +72,17 @@ def sync(storage: BaseStorage) -> None:
         storage._backend.sync()  # noqa: SLF001
 
 
+def open_to_read(journal: Path, url: str | None) -> BaseStorage:
+    """Opens the storage of any sweep, whose driver may be writing: a line that is not whole yet is not read.
+
+    Args:
+        journal: Path of the journal file; it must be there.
+        url: Database URL; replaces the journal when given.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return RDBStorage(url, skip_table_creation=True) if url is not None else _JournalStorage(Journal(journal))
+
+
 def open_storage(journal: Path | None, url: str | None) -> BaseStorage:
     """Opens the storage for its only writer. Call it only with the lease in hand.
 
@@ -85,3 +98,12 @@ def open_storage(journal: Path | None, url: str | None) -> BaseStorage:
     journal.parent.mkdir(parents=True, exist_ok=True)
     cut_torn_line(journal)
     return _JournalStorage(Journal(journal))
+
+
+def refuse_foreign(config: SweepConfig, folder: SweepFolder) -> None:
+    """Call it before a sweep begins: a study of its name, already there, is another sweep's. Raises PreflightError."""
+    if config.name in optuna.get_all_study_names(open_storage(folder.journal, config.storage.study)):
+        raise PreflightError.single(
+            f"a study '{config.name}' is there already, and it is not this sweep's; choose another --name or storage",
+            where=str(folder.journal) if config.storage.study is None else "storage.study",
+        )

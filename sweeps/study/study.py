@@ -5,35 +5,40 @@ returns, so a driver that dies between two verbs loses nothing.
 """
 
 import math
+import threading
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Self
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import TrialState
 
 from sweeps.budget import Reached
 from sweeps.config import SweepConfig
-from sweeps.contract import Kind, Listener, Outcome, Report, Tested, Trial, TrialSpec, Turn, Verdict
-from sweeps.errors import PreflightError
+from sweeps.contract import Kind, Outcome, Report, TrialSpec, Turn, Verdict
 from sweeps.folder import SweepFolder
 from sweeps.halt import Halt
 from sweeps.history import History
+from sweeps.requests import Answer, Request
 from sweeps.study.draw import write
 from sweeps.study.limits import Limits
 from sweeps.study.live import Live
-from sweeps.study.snapshot import Facts, to_trial
+from sweeps.study.memory import Memory
+from sweeps.study.snapshot import Facts
 from sweeps.study.source import Sampled, Source
+from sweeps.study.steering import Steering
 from sweeps.study.storage import open_storage, sync
+from sweeps.study.view import OwnTrials
 
 _CAUSED_BY_STOPPING = frozenset({Kind.PRUNED, Kind.LOST, Kind.FAILED})
 """Endings that say nothing about a trial once the sweep is being stopped."""
 
+_STOPPED = "stopped by request"
 
-class Study:
+
+class Study(Memory):
     """All trials of one sweep. One writer; see the module."""
 
     def __init__(
@@ -45,18 +50,19 @@ class Study:
         history: History,
         halt: Halt,
         clock: Callable[[], float],
-        source: Source,
+        source: Source | None,
     ) -> None:
-        self._study = study
-        self._folder = folder
-        self._config = config
+        self._steering = Steering(study, config, folder, halt, searches=source is None)
+        super().__init__(study, folder, first=self._steering.first)
         self._history = history
         self._live: dict[int, Live] = {}
         self._again: deque[int] = deque()
         self._halt = halt
-        self._source = source
+        self._asking = threading.RLock()  # requests come from another thread
+        self._source = source or Sampled(self.config)
+        self._for_pruners = OwnTrials(study, self._first) if self._first else study
         self._limits = Limits(study, config, self.trials(), clock=clock)
-        self._listeners: list[Listener] = [self._limits]
+        self.listen(self._limits)
 
     @classmethod
     def open(
@@ -88,17 +94,14 @@ class Study:
             pruner=config.search.pruner.build(config.train.validations, config.mode),
             load_if_exists=True,
         )
-        source = source or Sampled(config)
         opened = cls(study, config, folder, history=history, halt=halt, clock=clock, source=source)
         opened._reconcile()
         return opened
 
     @property
-    def sweep_id(self) -> str:
-        """What tells this sweep from any other of the same name, for ever."""
-        if "id" not in self._study.user_attrs:
-            self._study.set_user_attr("id", uuid.uuid4().hex)
-        return str(self._study.user_attrs["id"])
+    def config(self) -> SweepConfig:
+        """The sweep, with the budget it has by now."""
+        return self._steering.config
 
     @property
     def stopping(self) -> bool:
@@ -108,43 +111,35 @@ class Study:
     @property
     def ended(self) -> str:
         """Why no new trial begins any more, as a line for people; empty while some may."""
-        if self._limits.ended is not None:
-            return f"{self._limits.ended.reason} (budget.{self._limits.ended.limit})"
-        return "" if self._source.has(len(self._study.get_trials(deepcopy=False))) else "every trial was tried"
+        return str(self._limits.ended or "") or ("" if self._has_more() else "every trial was tried")
 
-    @property
-    def tested(self) -> Tested | None:
-        """What the winner reached on the test split, once it was tested."""
-        kept = self._study.user_attrs.get("tested")
-        return None if kept is None else Tested(**kept)
-
-    def keep_tested(self, tested: Tested) -> None:
-        """Remembers the test of the winner, so that it happens once."""
-        self._study.set_user_attr("tested", asdict(tested))
-        sync(self._study._storage)  # noqa: SLF001
-
-    def listen(self, *listeners: Listener) -> None:
-        """Adds listeners; they hear every change from now on."""
-        self._listeners += listeners
-
-    def trials(self) -> list[Trial]:
-        """Every trial, by number."""
-        drawn = (each for each in self._study.get_trials(deepcopy=False) if each.user_attrs)
-        return [to_trial(each, self._folder) for each in drawn]
+    def notes(self) -> list[str]:
+        """What the sweep began with, and what people have asked of it, with the answers."""
+        return self._steering.notes()
 
     # ------------------------------------------------------------------ the three verbs
 
     def ask(self) -> TrialSpec | Turn:
         """The next attempt to run: first what was lost, then new configurations, up to the budget."""
-        if self.stopping:
-            return Turn.DONE
-        if (spent := self._limits.spent()) is not None:
-            self._drop_waiting(spent)
-        if self._again:
-            return self._attempt(self._again.popleft())
-        if self._source.has(len(self._study.get_trials(deepcopy=False))) and self._limits.enough() is None:
-            return self._new()
-        return Turn.WAIT if self._live else Turn.DONE
+        with self._asking:
+            if self.stopping:
+                return Turn.DONE
+            if (spent := self._limits.spent()) is not None:
+                self._drop_waiting(spent)
+            while self._again:
+                number = self._again.popleft()
+                if not self._steering.is_stopped(number):
+                    return self._attempt(number)
+                self._end(self._open(number, self._drawn(number)), Kind.PRUNED, _STOPPED)
+            if (more := self._has_more()) and not self._steering.paused:
+                return self._new()
+            return Turn.WAIT if self._live or more else Turn.DONE
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether `ask` would go on: a request may have come after it said DONE."""
+        with self._asking:
+            return not self.stopping and bool(self._again or self._has_more())
 
     def report(self, number: int, attempt: int, report: Report) -> Verdict:
         """Takes what one validation measured.
@@ -157,19 +152,20 @@ class Study:
         if live is None:
             return Verdict.STOP
         self._history.append(number, report.history)
-        value = report.metrics.get(self._config.metric)
+        value = report.metrics.get(self.config.metric)
         if value is None:
-            return self._end(live, Kind.FAILED, self._no_metric(report))
+            had = ", ".join(sorted(report.metrics))
+            return self._end(live, Kind.FAILED, f"the trial reported no '{self.config.metric}'; it reported: {had}")
         live.learn(report, value, self._folder)
         if not math.isfinite(value):
             return self._end(
-                live, Kind.DIVERGED, f"{self._config.metric} became {value} at validation {report.validation}"
+                live, Kind.DIVERGED, f"{self.config.metric} became {value} at validation {report.validation}"
             )
         if report.validation == live.facts.heard and live.hopeless():
             return self._end(live, Kind.PRUNED, f"not promising at validation {report.validation}")
         self._tell_listeners(number)
-        if (spent := self._limits.spent()) is not None and report.validation < self._config.train.validations:
-            return self._end(live, Kind.PRUNED, spent.stops(report.validation))
+        if why := self._why_to_stop(number, report.validation):
+            return self._end(live, Kind.PRUNED, why)
         return Verdict.STOP if self.stopping else Verdict.CONTINUE
 
     def finish(self, number: int, attempt: int, outcome: Outcome) -> None:
@@ -184,25 +180,44 @@ class Study:
             live.facts = replace(live.facts, summary=summary, effective=effective)
         if outcome.kind is Kind.LOST:
             live.facts = replace(live.facts, losses=live.facts.losses + 1)
-            if live.facts.losses < self._config.resources.max_attempts:
+            if live.facts.losses < self.config.resources.max_attempts:
                 return self._lose(number, live)
         if outcome.kind is Kind.COMPLETED and live.facts.best_validation is None:
-            outcome = replace(outcome, kind=Kind.FAILED, reason=f"ended without a finite {self._config.metric}")
+            outcome = replace(outcome, kind=Kind.FAILED, reason=f"ended without a finite {self.config.metric}")
         self._end(live, outcome.kind, outcome.reason)
         return None
 
+    def apply(self, request_id: str, request: Request, *, left_before: bool = False, over: str = "") -> Answer:
+        """Applies a request of people, as `Steering.apply` does. Any thread may call it."""
+        with self._asking:
+            trials, num_all = self.trials(), len(self._all())
+            over = over or self._limits.way_on
+            answer = self._steering.apply(
+                request_id, request, trials=trials, num_all=num_all, over=over, left_before=left_before
+            )
+            if isinstance(self._source, Sampled):
+                self._source.config = self.config
+            sync(self._study._storage)  # noqa: SLF001
+        return answer
+
     # ------------------------------------------------------------------ asking
 
+    def _has_more(self) -> bool:
+        wanted = self._steering.has_more() or self._source.has(self._steering.num_counted(len(self._all())))
+        return wanted and self._limits.enough() is None
+
     def _new(self) -> TrialSpec:
-        self._study.add_trial(create_trial(state=TrialState.RUNNING))
-        return self._attempt(len(self._study.get_trials(deepcopy=False)) - 1)
+        self._study.add_trial(self._steering.begin(self._all()))
+        return self._attempt(len(self._all()) - 1)
 
     def _attempt(self, number: int) -> TrialSpec:
         """Hands out a trial: for the first time, or again from its last acknowledged resume state."""
-        live = self._open(number, self._drawn(number))
-        facts = replace(live.facts, attempt=live.facts.attempt + 1, reason="")
-        live.keep(facts)
-        self._live[number] = live
+        drawn = self._drawn(number)
+        facts = replace(drawn, attempt=drawn.attempt + 1, reason="", wall_s=self._limits.wall_s())
+        facts.keep(self._study._storage, self._frozen(number)._trial_id)  # noqa: SLF001 - whole before Optuna's own fields
+        if facts.retry_of is not None and facts.heard:
+            self._history.append(number, self._history.read(facts.retry_of))
+        self._live[number] = self._open(number, facts)
         self._tell_listeners(number)
         return TrialSpec(
             number=number,
@@ -215,7 +230,10 @@ class Study:
     def _drawn(self, number: int) -> Facts:
         """The configuration of a trial, drawn if it has none. A driver that died in between changes nothing."""
         frozen = self._frozen(number)
-        return Facts.read(frozen) or self._source.draw(self._study, frozen)
+        if (facts := Facts.read(frozen)) is not None:
+            return facts
+        request, given = self._steering.wish()
+        return replace(self._source.draw(self._study, frozen, given), request=request)
 
     # ------------------------------------------------------------------ telling
 
@@ -223,8 +241,9 @@ class Study:
         """Tells how a trial ended: the facts first, as a told trial cannot be changed any more."""
         live.keep(replace(live.facts, outcome=kind, reason=reason))
         live.tell()
-        self._live.pop(live.trial.number, None)
-        self._tell_listeners(live.trial.number)
+        number = live.trial.number - self._first
+        self._live.pop(number, None)
+        self._tell_listeners(number)
         return Verdict.STOP
 
     def _lose(self, number: int, live: Live) -> None:
@@ -239,38 +258,39 @@ class Study:
             number = self._again.popleft()
             live = self._open(number, self._drawn(number))
             heard = live.facts.heard
-            whole = heard == self._config.train.validations
+            whole = heard == self.config.train.validations
             self._end(live, Kind.COMPLETED if whole else Kind.PRUNED, "" if whole else spent.stops(heard))
 
-    def _no_metric(self, report: Report) -> str:
-        return f"the trial reported no '{self._config.metric}'; it reported: {', '.join(sorted(report.metrics))}"
+    def _why_to_stop(self, number: int, validation: int) -> str:
+        """Why a trial ends that nothing is wrong with; empty if it goes on."""
+        if self._steering.is_stopped(number):
+            return _STOPPED
+        spent = self._limits.spent()
+        return "" if spent is None or validation == self.config.train.validations else spent.stops(validation)
 
     # ------------------------------------------------------------------ reconciling
 
     def _reconcile(self) -> None:
         """Mends what a dead driver left: every RUNNING trial is told, or asked again."""
         for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            facts = Facts.read(frozen)
+            facts, number = Facts.read(frozen), frozen.number - self._first
             if facts is None:
-                self._again.append(frozen.number)
+                self._again.append(number)
                 continue
-            live = self._open(frozen.number, facts)
+            live = self._open(number, facts)
             if facts.outcome is not None:
                 live.tell()
-                self._tell_listeners(frozen.number)
+                self._tell_listeners(number)
             elif live.hopeless():
                 self._end(live, Kind.PRUNED, f"not promising at validation {facts.heard}")
             else:
-                self._again.append(frozen.number)
+                self._again.append(number)
 
     def _open(self, number: int, facts: Facts) -> Live:
         """A running trial as an object that can be reported to; what is missing of its configuration is written."""
         trial_id = self._frozen(number)._trial_id  # noqa: SLF001 - there is no public way to reopen a trial
-        trial = write(self._study, trial_id, self._config.space, facts.params)
-        return Live(trial, facts, self._config, self._limits.wall_s)
-
-    def _frozen(self, number: int) -> FrozenTrial:
-        return self._study.get_trials(deepcopy=False)[number]
+        trial = write(self._for_pruners, trial_id, self.config.space, facts.params)
+        return Live(trial, facts, self.config, self._limits.wall_s)
 
     # ------------------------------------------------------------------ bookkeeping
 
@@ -278,19 +298,3 @@ class Study:
         live = self._live.get(number)
         stale = live is None or live.facts.attempt != attempt or self._halt.lost.is_set()
         return None if stale else live
-
-    def _tell_listeners(self, number: int) -> None:
-        """The end of each verb: what it changed is on disk before anyone hears of it."""
-        sync(self._study._storage)  # noqa: SLF001
-        trial = to_trial(self._frozen(number), self._folder)
-        for listener in self._listeners:
-            listener.trial_changed(trial)
-
-
-def refuse_foreign(config: SweepConfig, folder: SweepFolder) -> None:
-    """Call it before a sweep begins: a study of its name, already there, is another sweep's. Raises PreflightError."""
-    if config.name in optuna.get_all_study_names(open_storage(folder.journal, config.storage.study)):
-        raise PreflightError.single(
-            f"a study '{config.name}' is there already, and it is not this sweep's; choose another --name or storage",
-            where=str(folder.journal) if config.storage.study is None else "storage.study",
-        )

@@ -12,6 +12,8 @@ from sweeps.preflight import check_worker, preflight, surroundings, what_else
 from tests.sweeps.synthetic import sweep_config
 from trainer.document import Document
 
+DROPOUT = {"type": "float", "low": 0, "high": 0.3}
+
 
 def folder_of(config: SweepConfig) -> SweepFolder:
     return SweepFolder(Path(config.storage.path) / config.name)
@@ -75,25 +77,26 @@ def test_a_resume_may_not_change_what_makes_trials_comparable(tmp_path: Path) ->
         tmp_path,
         train={"epochs": 9},
         search={"sampler": "tpe"},
-        space={"learning_rate": {"type": "float", "low": 1e-6, "high": 1e-2, "log": True}},
+        space={"learning_rate": {"type": "float", "low": 1e-6, "high": 1e-2, "log": True}, "dropout": DROPOUT},
         budget={"trials": 50},
         storage={"study": f"sqlite:///{tmp_path}/other.db"},
     )
     with pytest.raises(ConfigError) as caught:
         preflight(changed, folder_of(changed), resume=True)
     said = str(caught.value)
-    assert "train.epochs: was 3 and is now 9" in said
-    assert "search.sampler: was 'random' and is now 'tpe'" in said
-    assert "space.learning_rate.low: was 1e-05 and is now 1e-06" in said
-    assert "storage.study: was None" in said
-    assert "budget" not in said
+    assert "train.epochs: 3 -> 9 may not change: trials before and after could not be compared" in said
+    assert "search.sampler: random -> tpe may not change" in said
+    assert "space.dropout: None -> {" in said
+    assert "storage.study: None -> sqlite" in said
+    assert "these may change: space.learning_rate.low: 1e-05 -> 1e-06, budget.trials: 6 -> 50" in said
 
 
 def test_a_resume_may_bring_a_larger_budget(tmp_path: Path) -> None:
     begin(sweep_config(tmp_path))
     larger = sweep_config(tmp_path, budget={"trials": 50}, resources={"max_attempts": 5})
     written = folder_of(larger).config.read_text()
-    preflight(larger, folder_of(larger), resume=True)
+    changed = preflight(larger, folder_of(larger), resume=True)
+    assert list(map(str, changed)) == ["budget.trials: 6 -> 50", "resources.max_attempts: 3 -> 5"]
     assert folder_of(larger).config.read_text() == written
 
 
@@ -103,3 +106,13 @@ def test_what_the_machine_of_a_worker_has_not_is_said_before_the_first_trial(tmp
         with pytest.raises(PreflightError, match=r"^train\.accelerator: this machine has no TPU"):
             check_worker(config, launcher)
         check_worker(sweep_config(tmp_path), launcher)
+
+
+def test_a_warm_start_from_what_is_not_there(tmp_path: Path) -> None:
+    begin(sweep_config(tmp_path))
+    config = sweep_config(tmp_path, name="second", warm_start={"sweeps": ["synthetik", "synthetic"]})
+    with pytest.raises(PreflightError) as caught:
+        preflight(config, folder_of(config), resume=False)
+    first, second = map(str, caught.value.problems)
+    assert "there is no sweep 'synthetik'; did you mean 'synthetic'?" in first
+    assert "the study of 'synthetic' is not there" in second

@@ -1,5 +1,6 @@
 """Which folders go, and which never do."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from sweeps.contract import Kind, Trial
@@ -82,3 +83,33 @@ def test_it_cleans_up_what_a_dead_driver_left(tmp_path: Path) -> None:
     trials = [trial(folder, number, 0.1 * number, Kind.COMPLETED) for number in range(4)]
     Retention(config, folder, trials)
     assert left(folder, "checkpoints") == ["0003-1"]
+
+
+def test_what_failed_trials_would_go_on_from_stays_until_they_were_tried_again(tmp_path: Path) -> None:
+    config = sweep_config(tmp_path, keep={"top_k": 2})
+    folder = SweepFolder(tmp_path)
+    retention = Retention(config, folder, [])
+
+    def failed(number: int) -> Trial:
+        state = str(folder.resume(number, 1) / "validation-1")
+        return replace(trial(folder, number, 0.5, Kind.FAILED), resume=state)
+
+    for number in range(4):
+        retention.trial_changed(failed(number))
+    assert left(folder, "resume") == left(folder, "checkpoints") == ["0002-1", "0003-1"]
+    before = failed(3)
+    begun = Trial(
+        number=4,
+        attempt=1,
+        params=before.params,
+        seed=0,
+        retry_of=3,
+        resume=before.resume,
+        checkpoint=before.checkpoint,
+    )
+    retention.trial_changed(begun)
+    retention.trial_changed(trial(folder, 5, 0.9, Kind.COMPLETED))
+    assert left(folder, "resume") == ["0002-1", "0003-1"]
+    retention.trial_changed(replace(begun, outcome=Kind.COMPLETED, values={1: 0.5}, best_validation=1))
+    assert left(folder, "resume") == ["0002-1"]
+    assert "0003-1" in left(folder, "checkpoints")

@@ -198,6 +198,28 @@ def test_without_its_weights_the_next_one_wins(whole: Path, tmp_path: Path) -> N
     assert read_best(tmp_path)["trial"] != first["trial"]
 
 
+def test_an_ended_sweep_is_extended_where_it_lies_now_and_another_begins_with_it(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    before = [(trial.number, trial.params, trial.value) for trial in trials(tmp_path)]
+    here = ("--set", f"tracking.uri=sqlite:///{tmp_path}/mlflow.db")
+    words = [sys.executable, "-m", "sweeps", "extend", "tiny", "--trials", "1", *here]
+    said = subprocess.run(
+        [*words, "--set", "space.learning_rate.high=1e-3"], capture_output=True, text=True, check=False
+    )
+    assert said.returncode == Exit.OK, said.stdout + said.stderr
+    assert "changed: space.learning_rate.high: 0.01 -> 0.001" in said.stdout
+    assert "extend by 1 trials: the budget is 7 trials now; it was 6" in said.stdout
+    assert [(trial.number, trial.params, trial.value) for trial in trials(tmp_path)[:6]] == before
+    assert len(trials(tmp_path)) == len(runs(tmp_path)[1]) == 7
+    assert "extend by 1 trials" in (tmp_path / "runs/tiny/report.html").read_text()
+
+    words = ["--name", "second", "--set", "warm_start=[tiny]", "--set", "budget.trials=1", *here]
+    said = sweep(tmp_path, *words, "--set", "resources.launcher=in_process")
+    assert said.returncode == Exit.OK, said.stdout + said.stderr
+    assert "took 7 of 7 trials of 'tiny'" in said.stdout
+    assert re.search(r"winner:  trial 0, ", said.stdout)
+
+
 def test_bad_input_ends_before_anything_starts(tmp_path: Path) -> None:
     said = sweep(tmp_path, "--set", "train.optimizer=adamv", "--set", "budget.trials=0")
     assert said.returncode == Exit.CONFIG

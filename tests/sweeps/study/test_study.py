@@ -12,7 +12,7 @@ from sweeps.errors import PreflightError
 from sweeps.folder import SweepFolder
 from sweeps.halt import Halt
 from sweeps.launchers.in_process import InProcess
-from sweeps.study.study import refuse_foreign
+from sweeps.study.storage import refuse_foreign
 from tests.sweeps.synthetic import METRIC, Curve, Heard, open_study, report_of, sweep_config
 
 

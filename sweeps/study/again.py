@@ -1,0 +1,34 @@
+"""A failed or lost trial, tried again. What was told cannot be taken back, so it is a new trial."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from sweeps.folder import SweepFolder
+from sweeps.study.snapshot import Facts
+
+
+def again(frozen: FrozenTrial, number: int, *, request: str, folder: SweepFolder) -> FrozenTrial:
+    """The new trial, for one write: the same configuration and seed, from the last resume state if that is still there.
+
+    Args:
+        frozen: The trial that failed.
+        number: Its number in the sweep.
+        request: ID of the request.
+        folder: The sweep's folder.
+    """
+    before = Facts.read(frozen)
+    assert before is not None
+    state, weights = folder.outside(before.resume), folder.outside(before.checkpoint)
+    goes_on = state is not None and Path(state).is_dir() and (weights is None or Path(weights).is_dir())
+    if goes_on:
+        facts = replace(before, attempt=0, losses=0, outcome=None, reason="")
+    else:
+        facts = Facts(seed=before.seed, params=before.params)
+    facts = replace(facts, request=request, retry_of=number)
+    return create_trial(
+        state=TrialState.RUNNING,
+        user_attrs=facts.to_attributes(),
+        intermediate_values=frozen.intermediate_values if goes_on else None,
+    )
