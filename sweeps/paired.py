@@ -69,7 +69,7 @@ def losers(trials: Iterable[Trial], *, finalists: Sequence[int], seeds: Sequence
         scores = np.array([[ended[number, each] for each in seeds[:num_seen]] for number in alive])
         for number, chance in zip(alive, _chances(scores, len(seeds)), strict=True):
             if chance < _SMALLEST_CHANCE:
-                out[number] = f"after {num_seen} seeds, a chance of {chance:.1%} to end ahead"
+                out[number] = f"after {num_seen} seeds, a chance below {_SMALLEST_CHANCE:.0%} to end ahead"
         alive = [number for number in alive if number not in out]
     return out
 
