@@ -1,6 +1,5 @@
 """Everything that is wrong with what a sweep needs, all at once, before anything starts."""
 
-import copy
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -65,23 +64,12 @@ def check_worker(config: SweepConfig, launcher: Launcher) -> None:
 
 def what_else(document: Document, problems: Iterable[Problem]) -> list[Problem]:
     """What is wrong around a configuration that is itself wrong: what could not be read is taken at its default."""
-    data = copy.deepcopy(document.data)
-    for problem in problems:
-        _forget(data, problem.key.split("."))
+    data = document.without(problems)
     data["space"] = {"learning_rate": {"type": "float", "low": 1e-5, "high": 1e-3}}
     try:
         return list(surroundings(SweepConfig.model_validate(data)))
     except ValidationError:
         return []
-
-
-def _forget(data: dict[str, Any], keys: list[str]) -> None:
-    for key in keys[:-1]:
-        inner = data.get(key)
-        if not isinstance(inner, dict):
-            return
-        data = inner
-    data.pop(keys[-1], None)
 
 
 def _past_problems(config: SweepConfig, folder: SweepFolder, *, resume: bool) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from trainer.config import TrainConfig
 from trainer.data import check, submission_problems
@@ -40,10 +40,13 @@ def train(
     """Trains one model and keeps its best weights. Of a sweep's file, the `train` section is used."""
     try:
         document = Document.read(config_file)
+    except ConfigError as error:
+        raise _refusal(error.problems, EXIT_CONFIG) from None
+    try:
         config = configure(document, assignments or []).dated()
         folder = _new_folder(output or Path("outputs") / time.strftime(f"{config.task}-%Y%m%d-%H%M%S"))
     except ConfigError as error:
-        raise _refusal(error.problems, EXIT_CONFIG) from None
+        raise _refusal([*error.problems, *_what_else(document, error.problems)], EXIT_CONFIG) from None
     if config.task == BASE.name:
         raise typer.Exit(_embed(config, folder, as_json=as_json))
     if problems := [*check(config), *_machine_problems(config), *(submission_problems(config) if predict else ())]:
@@ -66,9 +69,29 @@ def configure(document: Document, assignments: Sequence[str]) -> TrainConfig:
         ConfigError: With everything that is wrong.
     """
     of_sweep = "train" in document.data
+    problems: list[Problem] = []
     for assignment in assignments:
-        document.set(f"train.{assignment}" if of_sweep else assignment)
-    return document.validate(_SweepFile).train if of_sweep else document.validate(TrainConfig)
+        try:
+            document.set(f"train.{assignment}" if of_sweep else assignment)
+        except ConfigError as error:
+            problems += error.problems
+    try:
+        config = document.validate(_SweepFile).train if of_sweep else document.validate(TrainConfig)
+    except ConfigError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _what_else(document: Document, problems: Iterable[Problem]) -> list[Problem]:
+    """What is wrong around settings that are themselves wrong: these are taken at their defaults."""
+    data = document.without(problems)
+    try:
+        config = TrainConfig.model_validate(data.get("train", data))
+    except ValidationError:
+        return []
+    return [placed(problem, document) for problem in check(config)]
 
 
 def placed(problem: Problem, document: Document) -> Problem:

@@ -3,6 +3,7 @@
 YAML 1.2: `1e-5` is a number, `no` is a word, and a key given twice is an error.
 """
 
+import copy
 import difflib
 import io
 import textwrap
@@ -127,6 +128,18 @@ class Document:
         """Puts another document in place of the value of `key`; problems below it point into that document."""
         self.data[key] = other.data
         self._attached[(key,)] = other
+
+    def without(self, problems: Iterable[Problem]) -> dict[str, Any]:
+        """The data without what these problems are about, for a look at what else is wrong."""
+        data = copy.deepcopy(self.data)
+        for problem in problems:
+            *around, key = problem.key.split(".")
+            node: Any = data
+            for part in around:
+                node = node.get(part) if isinstance(node, dict) else None
+            if isinstance(node, dict):
+                node.pop(key, None)
+        return data
 
     def where(self, loc: Loc) -> str:
         """`file:line` of a value, or of the nearest thing around it that was written down."""

@@ -70,6 +70,19 @@ def test_a_bad_config_is_told_in_full(config_file: Path, tmp_path: Path) -> None
     assert any(line == f"{config_file}:4: optimizr: unknown key; did you mean 'optimizer'?" for line in said)
 
 
+def test_bad_settings_hide_neither_each_other_nor_bad_data(config_file: Path, tmp_path: Path) -> None:
+    wrong = [f"data={tmp_path}/nowhere", "epochs", "epochs=0", "seed=[", "num_frozen_layers=7"]
+    done = run(config_file, *(part for each in wrong for part in ("--set", each)))
+    assert done.exit_code == 2
+    assert [line.split(": ")[:2] for line in done.stderr.splitlines()] == [
+        ["--set epochs", "must look like section.key=value"],
+        ["--set seed=[", "seed"],
+        ["--set epochs=0", "epochs"],
+        [f"{tmp_path}/nowhere", "no such folder"],
+        ["--set num_frozen_layers=7", "num_frozen_layers"],
+    ]
+
+
 def test_bad_data_and_model_are_told_in_full(config_file: Path, tmp_path: Path) -> None:
     done = run(config_file, "--set", f"data={tmp_path}/nowhere", "--set", f"model={tmp_path}/nothing")
     assert done.exit_code == 3
