@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from trainer.reading.formats import QUESTIONS
+from trainer.tasks.gold_answers import answers_of
 from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task, text_of
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class QuestionAnswering(Task):
             text_of("context", row["context"]),
         )
         if "answers" in row:
-            row["answers"] = _answers(row["answers"], row["context"])
+            row["answers"] = answers_of(row["answers"], row["context"])
             if not row["answers"] and not self.may_have_none:
                 raise ValueError(f"has no answer; task '{self.name}' wants one for each question, 'squad_v2' does not")
         return row
@@ -149,28 +150,6 @@ class QuestionAnswering(Task):
         """A JSON object, id of the question -> answer, as the official script takes it."""
         ids = rows.get("id") or [str(number) for number in range(len(answers["answer"]))]
         return f"{part}.json", json.dumps(dict(zip(ids, answers["answer"], strict=True)), ensure_ascii=False) + "\n"
-
-
-def _answers(given: Any, context: str) -> list[dict[str, Any]]:
-    """Answers one by one, also from a pair of lists, as data sets of the hub have them."""
-    if isinstance(given, Mapping) and {"text", "answer_start"} <= given.keys():
-        both = zip(given["text"], given["answer_start"], strict=True)
-        given = [{"text": text, "answer_start": start} for text, start in both]
-    if not isinstance(given, list) or not all(map(_is_answer, given)):
-        raise ValueError(f"answers must be a list of {{'text': ..., 'answer_start': ...}}, got {given!r}")
-    for answer in given:
-        text, start = answer["text"], answer["answer_start"]
-        if not text.strip():
-            raise ValueError("an answer is empty")
-        if start < 0 or not context.startswith(text, start):
-            raise ValueError(f"answer '{text}' is not at character {start} of the context")
-    return [{"text": answer["text"], "answer_start": answer["answer_start"]} for answer in given]
-
-
-def _is_answer(given: Any) -> bool:
-    return (
-        isinstance(given, Mapping) and isinstance(given.get("text"), str) and isinstance(given.get("answer_start"), int)
-    )
 
 
 def _tokens(answers: list[dict[str, Any]], context: "Text") -> tuple[int, int] | None:
