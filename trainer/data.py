@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trainer.config import TrainConfig
     from trainer.encoded import Encoded
 
-FORMAT = 3
+FORMAT = 4
 """Raised when the cached files change their meaning."""
 LABELS = "labels.json"
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from trainer.reading.formats import TEXTS
-from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task, text_of
+from trainer.tasks.task import Columns, Features, Labels, Setup, Task
+from trainer.tasks.texts import TEXT_AND_PAIR, encoded_pairs, text_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,10 +23,7 @@ class Embedding(Task):
     """The mean of the last hidden states of all tokens of a text, or of a pair of texts."""
 
     kind: ClassVar = "base"
-    columns: ClassVar = {
-        "text": Column(("text", "sentence", "sentence1")),
-        "text_pair": Column(("text_pair", "sentence2"), optional=True),
-    }
+    columns: ClassVar = TEXT_AND_PAIR
     formats: ClassVar = TEXTS
     targets: ClassVar = ()
 
@@ -36,9 +34,7 @@ class Embedding(Task):
 
     def encode(self, rows: Columns, setup: Setup) -> Features:
         """A text, or a pair with a separator; what is too long is cut at the end."""
-        texts = [rows[role] for role in self.columns if role in rows]
-        length = setup.config.max_length_tokens
-        return Features(dict(setup.tokenizer(*texts, truncation=True, max_length=length, return_attention_mask=False)))
+        return Features(encoded_pairs(rows, setup))
 
     def load_model(self, folder: "Path", settings: Mapping[str, Any]) -> "PreTrainedModel":
         """The body of a model; of one that writes a text for another, the part that reads."""

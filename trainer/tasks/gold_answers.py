@@ -1,11 +1,11 @@
 """The answers that a data set of questions has, checked against their context."""
 
 import re
-import textwrap
 from collections.abc import Mapping
 from typing import Any
 
 from trainer.reading.lines import counted
+from trainer.tasks.texts import short
 
 
 def answers_of(given: Any, context: str) -> list[dict[str, Any]]:
@@ -22,7 +22,7 @@ def answers_of(given: Any, context: str) -> list[dict[str, Any]]:
             raise ValueError(f"answers must have a start for each text, got {found}")
         answers = [{"text": text, "answer_start": start} for text, start in zip(texts, starts, strict=True)]
     if not isinstance(answers, list) or not all(map(_is_answer, answers)):
-        raise ValueError(f"answers must be a list of {{'text': TEXT, 'answer_start': NUMBER}}, got {_short(given)}")
+        raise ValueError(f"answers must be a list of {{'text': TEXT, 'answer_start': NUMBER}}, got {short(given)}")
     for answer in answers:
         _check_place(answer["text"], answer["answer_start"], context)
     return [{"text": answer["text"], "answer_start": answer["answer_start"]} for answer in answers]
@@ -38,14 +38,10 @@ def _check_place(text: str, start: int, context: str) -> None:
         raise ValueError("an answer is empty")
     if start >= 0 and context.startswith(text, start):
         return
-    stands = f"{_short(context[start : start + len(text)])} stands" if 0 <= start < len(context) else "nothing is"
+    stands = f"{short(context[start : start + len(text)])} stands" if 0 <= start < len(context) else "nothing is"
     places = [found.start() for found in re.finditer(re.escape(text), context)]
     nearest = min(places, key=lambda place: abs(place - start), default=None)
     meant = "it is nowhere in it" if nearest is None else f"it begins at {nearest}"
     raise ValueError(
-        f"answer {_short(text)} does not begin at character {start} of the context, where {stands}; {meant}"
+        f"answer {short(text)} does not begin at character {start} of the context, where {stands}; {meant}"
     )
-
-
-def _short(value: Any) -> str:
-    return textwrap.shorten(repr(value), 60, placeholder="...")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from trainer.reading.formats import QUESTIONS
 from trainer.tasks.gold_answers import answers_of
-from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task, text_of
+from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task
+from trainer.tasks.texts import text_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from trainer.document import ConfigError, nearest
 from trainer.reading.formats import TABLES
 from trainer.tasks import scores
-from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task, text_of
+from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task
+from trainer.tasks.texts import TEXT_AND_PAIR, encoded_pairs, text_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,11 +32,7 @@ class SequenceClassification(Task):
     written: tuple[str, ...] = ()
 
     kind: ClassVar = "sequence_classification"
-    columns: ClassVar = {
-        "text": Column(("text", "sentence", "sentence1")),
-        "text_pair": Column(("text_pair", "sentence2"), optional=True),
-        "label": Column(("label", "score"), target=True),
-    }
+    columns: ClassVar = {**TEXT_AND_PAIR, "label": Column(("label", "score"), target=True)}
     formats: ClassVar = TABLES
     has_classes: ClassVar = True
     keeps: ClassVar = ("label",)
@@ -77,15 +74,7 @@ class SequenceClassification(Task):
 
     def encode(self, rows: Columns, setup: Setup) -> Features:
         """A text, or a pair with a separator; what is too long is cut at the end."""
-        columns = dict(
-            setup.tokenizer(
-                *(rows[role] for role in ("text", "text_pair") if role in rows),
-                truncation=True,
-                max_length=setup.config.max_length_tokens,
-                return_attention_mask=False,
-                split_special_tokens=True,  # what looks like one in a text is text
-            )
-        )
+        columns = encoded_pairs(rows, setup)
         _check_ends(columns["input_ids"], setup)
         if "label" in rows:
             columns["labels"] = rows["label"] if setup.labels is None else _ids(rows["label"], setup.labels)

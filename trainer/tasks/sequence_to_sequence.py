@@ -1,6 +1,5 @@
 """A text for a text, written by an encoder-decoder: summarization and translation."""
 
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from trainer.reading.formats import TRANSLATIONS
 from trainer.tasks import text_scores
 from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task
+from trainer.tasks.texts import texts_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,9 +115,7 @@ class SequenceToSequence(Task):
 
 def _texts(value: Any, role: str) -> list[str]:
     """A text, or those of a list. Raises ValueError if something else is there, or nothing."""
-    texts = list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
-    if strange := [text for text in texts if not isinstance(text, str)]:
-        raise ValueError(f"{role} is not text: {textwrap.shorten(repr(strange[0]), 60)}")
+    texts = texts_of(role, value if isinstance(value, list | tuple) else [] if value is None else [value])
     if not any(map(str.strip, texts)):
         raise ValueError(f"{role} is empty")
     return texts

@@ -277,12 +277,3 @@ class Task(ABC):
         del rows
         lines = (dict(zip(answers, values, strict=True)) for values in zip(*answers.values(), strict=True))
         return f"{part}.jsonl", "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
-
-
-def text_of(role: str, value: Any) -> str:
-    """The text of a column. Raises ValueError if it is none, or empty."""
-    if value is None or (isinstance(value, str) and not value.strip()):
-        raise ValueError(f"{role} is empty")
-    if not isinstance(value, str):
-        raise ValueError(f"{role} is not text: {value!r}")  # noqa: TRY004  the row is wrong, not the program
-    return value

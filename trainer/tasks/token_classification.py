@@ -1,7 +1,6 @@
 """A tag for each word: names, and what else can be marked in a sentence."""
 
 import re
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,6 +9,7 @@ from trainer.document import ConfigError, nearest
 from trainer.reading.formats import TAGGED_WORDS
 from trainer.reading.lines import counted
 from trainer.tasks.task import IGNORED, Column, Columns, Features, Labels, Setup, Task
+from trainer.tasks.texts import short, texts_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,16 +130,10 @@ class TokenClassification(Task):
 
 def _texts(value: Any, role: str) -> list[str]:
     if not isinstance(value, list | tuple):
-        raise ValueError(f"{role} must be a list of text, got {_short(value)}")  # noqa: TRY004  the row is wrong
-    if strange := [item for item in value if not isinstance(item, str)]:
-        raise ValueError(f"{role} must be text, got {_short(strange[0])} among them")
+        raise ValueError(f"{role} must be a list of text, got {short(value)}")  # noqa: TRY004  the row is wrong
     if not value:
         raise ValueError(f"has no {role}")
-    return list(value)
-
-
-def _short(value: Any) -> str:
-    return textwrap.shorten(repr(value), 60, placeholder="...")
+    return texts_of(role, value)
 
 
 def _wrong(tag: str, labels: Sequence[str]) -> str | None:

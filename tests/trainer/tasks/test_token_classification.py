@@ -62,8 +62,8 @@ def sure(features: Encoded) -> list[np.ndarray]:
         ({"words": ["a", " \t", ""]}, (), "word 2 of 3 is empty"),
         ({"words": "a b"}, (), "words must be a list of text, got 'a b'"),
         ({"words": None}, (), "words must be a list of text, got None"),
-        ({"words": ["a", 7]}, (), "words must be text, got 7 among them"),
-        ({"words": ["a"], "tags": [3]}, (), "tags must be text, got 3 among them"),
+        ({"words": ["a", 7]}, (), "words is not text: 7"),
+        ({"words": ["a"], "tags": [3]}, (), "tags is not text: 3"),
         ({"words": ["a"], "tags": "O"}, (), "tags must be a list of text, got 'O'"),
         (
             {"words": ["in", "Rome"], "tags": ["O", "LOC"]},
