@@ -171,6 +171,19 @@ def test_a_label_that_train_does_not_have_is_named(make_config: MakeConfig, tmp_
     ]
 
 
+def test_a_label_that_many_rows_have_is_named_once(make_config: MakeConfig, tmp_path: Path) -> None:
+    tags = {"train": ["O", "B-MOOD"], "validation": ["B-X", "B-MODD"]}
+    for part, (first, second) in tags.items():
+        sentence = f"film {first}\nfine {second}\n\n"
+        (tmp_path / f"{part}.conll").write_text("film O\n\n" + sentence * 40)
+    problems = check(make_config(task="ner", data=str(tmp_path)))
+    known = "is not one of: O, B-MOOD, I-MOOD"
+    assert [str(problem) for problem in problems] == [
+        f"{tmp_path}/validation.conll:3: tag 'B-X' of word 1, 'film', {known}",
+        f"{tmp_path}/validation.conll:3: tag 'B-MODD' of word 2, 'fine', {known}; did you mean 'B-MOOD'?",
+    ]
+
+
 def test_a_test_file_without_labels_is_only_predicted(
     make_config: MakeConfig, tmp_path: Path, tiny_model: Path
 ) -> None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from trainer.document import ConfigError, Problem, nearest
 from trainer.reading.record import Record
+from trainer.tasks.task import UnknownLabelError
 
 if TYPE_CHECKING:
     from trainer.tasks.task import Columns, Labels, Task
@@ -64,16 +65,23 @@ def read_rows(source: Source, part: str, task: "Task", *, labels: "Labels" = (),
     places: dict[str, str] | None = None
     unplaced: list[str] = []
     problems: list[Problem] = []
+    unknown: set[str] = set()
     for found in source.records(part):
-        if isinstance(found, Record):
+        if isinstance(found, Problem):
+            problems.append(found)
+        else:
             if places is None:
                 places = _places(found, source, task, source.where(part), labelled=labelled)
                 unplaced = _unplaced(places, source, task)
-            problem = _unexpected(found, unplaced) or _add(found, places, task, labels, rows)
-        else:
-            problem = found
-        if problem:
-            problems.append(problem)
+            try:
+                _check_columns(found, places, unplaced)
+                _add(found, places, task, labels, rows)
+            except UnknownLabelError as error:
+                new = {label: message for label, message in error.messages.items() if label not in unknown}
+                unknown |= new.keys()
+                problems += [Problem(where=found.where, message=message) for message in new.values()]
+            except ValueError as error:
+                problems.append(Problem(where=found.where, message=str(error)))
         if len(problems) >= MAX_PROBLEMS_A_PART:
             break
     if not problems and not any(rows.values()):
@@ -129,21 +137,14 @@ def _unplaced(places: Mapping[str, str], source: Source, task: "Task") -> list[s
     return [name for role in roles for name in _names(role, source, task)]
 
 
-def _unexpected(record: Record, unplaced: list[str]) -> Problem | None:
-    """A row that has more than the first one is not left out in silence."""
-    late = [column for column in unplaced if column in record.values]
-    return Problem(where=record.where, message=f"has '{late[0]}', which the first row has not") if late else None
-
-
-def _add(record: Record, places: Mapping[str, str], task: "Task", labels: "Labels", rows: "Columns") -> Problem | None:
-    """Adds a row, or says what is wrong with it."""
+def _check_columns(record: Record, places: Mapping[str, str], unplaced: list[str]) -> None:
+    """Raises ValueError if a row has less than the first one, or more, which is not left out in silence."""
+    if late := [column for column in unplaced if column in record.values]:
+        raise ValueError(f"has '{late[0]}', which the first row has not")
     if missing := [column for column in places.values() if column not in record.values]:
-        return Problem(where=record.where, message=f"has no '{missing[0]}'")
-    values: dict[str, Any] = {role: record.values[column] for role, column in places.items()}
-    try:
-        row = task.row(values, labels)
-    except ValueError as error:
-        return Problem(where=record.where, message=str(error))
-    for role, value in row.items():
+        raise ValueError(f"has no '{missing[0]}'")
+
+
+def _add(record: Record, places: Mapping[str, str], task: "Task", labels: "Labels", rows: "Columns") -> None:
+    for role, value in task.row({role: record.values[column] for role, column in places.items()}, labels).items():
         rows[role].append(value)
-    return None

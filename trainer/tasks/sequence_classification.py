@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from trainer.document import ConfigError, nearest
 from trainer.reading.formats import TABLES
 from trainer.tasks import scores
-from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task
+from trainer.tasks.task import Column, Columns, Features, Labels, Setup, Task, UnknownLabelError
 from trainer.tasks.texts import TEXT_AND_PAIR, encoded_pairs, text_of
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class SequenceClassification(Task):
             return labels[self.written.index(written)]
         if not written or (labels and written not in labels):
             known = [*self.written, *labels]
-            raise ValueError(f"label '{label}' is not one of: {', '.join(known)}{nearest(written, known)}")
+            message = f"label '{label}' is not one of: {', '.join(known)}{nearest(written, known)}"
+            raise UnknownLabelError({written: message})
         return written
 
     def found_labels(self, rows: Columns) -> Labels:

@@ -27,6 +27,18 @@ IGNORED = -100
 """The target of a token that no loss is taken of."""
 
 
+class UnknownLabelError(ValueError):
+    """A row has classes that there are not. Each is told once, however many rows have it.
+
+    Args:
+        messages: Class -> what is wrong with it, for people.
+    """
+
+    def __init__(self, messages: Mapping[str, str]) -> None:
+        self.messages = dict(messages)
+        super().__init__("; ".join(messages.values()))
+
+
 @dataclass(frozen=True)
 class Column:
     """A column that a task reads.

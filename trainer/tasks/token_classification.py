@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from trainer.document import ConfigError, nearest
 from trainer.reading.formats import TAGGED_WORDS
 from trainer.reading.lines import counted
-from trainer.tasks.task import IGNORED, Column, Columns, Features, Labels, Setup, Task
+from trainer.tasks.task import IGNORED, Column, Columns, Features, Labels, Setup, Task, UnknownLabelError
 from trainer.tasks.texts import short, texts_of
 
 if TYPE_CHECKING:
@@ -52,9 +52,12 @@ class TokenClassification(Task):
         if "tags" in row:
             if len(row["tags"]) != len(words):
                 raise ValueError(f"has {counted(len(words), 'word')} but {counted(len(row['tags']), 'tag')}")
-            for number, tag in enumerate(row["tags"], start=1):
-                if wrong := _wrong(tag, labels or ()):
-                    raise ValueError(f"tag '{tag}' of word {number}, '{words[number - 1]}', {wrong}")
+            wrong = {tag: why for tag in dict.fromkeys(row["tags"]) if (why := _wrong(tag, labels or ()))}
+            if wrong:
+                places = {tag: row["tags"].index(tag) for tag in wrong}
+                raise UnknownLabelError(
+                    {tag: f"tag '{tag}' of word {at + 1}, '{words[at]}', {wrong[tag]}" for tag, at in places.items()}
+                )
         return row
 
     def found_labels(self, rows: Columns) -> Labels:
