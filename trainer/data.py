@@ -8,7 +8,7 @@ from trainer.cache import fingerprint, once
 from trainer.document import ConfigError, Problem, nearest
 from trainer.models import load_tokenizer, model_folder, model_problems, tokenizer_fingerprint
 from trainer.sources.open import open_source
-from trainer.sources.source import Source, read_rows
+from trainer.sources.source import Source, read_rows, unlike_train
 from trainer.splits import SPLITS, Split, choose, part_of, stretches
 from trainer.tasks import TASKS, Task
 from trainer.tasks.task import Labels, Setup
@@ -50,8 +50,13 @@ def _data_problems(config: "TrainConfig", task: Task) -> list[Problem]:
         labels = labels_of(config, source)
     except ConfigError as error:
         found += error.problems
-    for part in source.parts:
+    for part in (*source.parts, *source.more_tests):
         found += _part_problems(source, part, task, labels, config)
+    for part in (*source.parts, *source.more_tests, *source.unlabelled):
+        try:
+            found += unlike_train(source, part, task, labelled=part not in source.unlabelled)
+        except ConfigError as error:
+            found += error.problems
     return found
 
 

@@ -209,6 +209,24 @@ def test_what_is_wrong_with_files_of_ones_own(make_config: MakeConfig, tmp_path:
     )
 
 
+@pytest.mark.parametrize(("part", "label"), [("validation", "\tgood"), ("test", "\tgood"), ("test", "")])
+@pytest.mark.parametrize("pair_in", ["train", "part"])
+def test_a_second_text_is_there_in_all_parts_or_in_none(
+    make_config: MakeConfig, tmp_path: Path, part: str, label: str, pair_in: str
+) -> None:
+    """Also where there are no labels."""
+    header = "\tlabel" if label else ""
+    single, pair = f"text{header}\nfine{label}\n", f"text\ttext_pair{header}\nfine\tplot{label}\n"
+    train = "text\ttext_pair\tlabel\n" + "fine\tplot\tgood\n" * 30
+    (tmp_path / f"{part}.tsv").write_text(single if pair_in == "train" else pair)
+    (tmp_path / "train.tsv").write_text(
+        train if pair_in == "train" else train.replace("\ttext_pair", "").replace("\tplot", "")
+    )
+    (problem,) = check(make_config(task="classification", data=str(tmp_path)))
+    has = "no 'text_pair'" if pair_in == "train" else "'text_pair'"
+    assert str(problem) == f"{tmp_path}/{part}.tsv:2: has {has}, unlike the train rows"
+
+
 def test_blocks_of_text_are_counted_before_training(make_config: MakeConfig, tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("the film was fine and the plot was very warm\n" * 40)
     config = make_config(task="mlm", data=str(tmp_path), max_length_tokens=16, epochs=1, validations=50)

@@ -91,12 +91,32 @@ def read_rows(source: Source, part: str, task: "Task", *, labels: "Labels" = (),
     return {role: values for role, values in rows.items() if role in (places or {})}
 
 
+def unlike_train(source: Source, part: str, task: "Task", *, labelled: bool = True) -> list[Problem]:
+    """Columns that a part has and train has not, or the other way round, by the first rows. Raises ConfigError as `read_rows`."""
+    here, there = (_first(source, each) for each in (part, "train"))
+    if here is None or there is None:
+        return []
+    _places(here, source, task, source.where(part), labelled=labelled)
+    roles = [role for role, column in task.columns.items() if column.optional and column.read]
+    found = {role: [_find(role, record, source, task) for record in (here, there)] for role in roles}
+    return [
+        Problem(where=here.where, message=f"has {f'{mine!r}' if mine else f'no {trains!r}'}, unlike the train rows")
+        for mine, trains in found.values()
+        if (mine is None) != (trains is None)
+    ]
+
+
 def is_labelled(source: Source, part: str, task: "Task") -> bool:
     """Whether the first row of a part has what is to be predicted."""
     targets = [role for role, column in task.columns.items() if column.target]
-    first = [found for found in islice(source.records(part), 1) if isinstance(found, Record)]
-    places = [(record, _find(role, record, source, task)) for record in first for role in targets]
-    return all(place is not None and record.values[place] is not None for record, place in places)
+    first = _first(source, part)
+    places = [_find(role, first, source, task) for role in targets] if first else []
+    return all(place is not None and first is not None and first.values[place] is not None for place in places)
+
+
+def _first(source: Source, part: str) -> Record | None:
+    """The first row, if nothing is wrong before it."""
+    return next((found for found in islice(source.records(part), 1) if isinstance(found, Record)), None)
 
 
 def _places(record: Record, source: Source, task: "Task", where: str, *, labelled: bool) -> dict[str, str]:

@@ -38,7 +38,7 @@ class QuestionAnswering(Task):
     columns: ClassVar = {
         "question": Column(("question",)),
         "context": Column(("context",)),
-        "id": Column(("id",), optional=True),
+        "id": Column(("id",), optional=True, read=False),
         "answers": Column(("answers",), target=True),
     }
     formats: ClassVar = QUESTIONS

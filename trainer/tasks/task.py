@@ -47,11 +47,13 @@ class Column:
         names: What files usually call it; the first is said in messages.
         target: Whether it is what is to be predicted.
         optional: Whether rows may be without it.
+        read: Whether a model gets to see it; else it is only carried along.
     """
 
     names: tuple[str, ...]
     target: bool = False
     optional: bool = False
+    read: bool = True
 
 
 @dataclass(frozen=True)
