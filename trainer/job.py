@@ -99,6 +99,7 @@ def _model(setup: Setup, folder: Path) -> PreTrainedModel:
     except (OSError, SafetensorError) as error:
         message = f"its weights cannot be read: {str(error).splitlines()[0]}"
         raise ConfigError.single(message, where=str(folder)) from None
+    task.note_use(model, config)
     make_ready(model, config)
     return model
 

@@ -12,10 +12,14 @@ from trainer.tasks.texts import texts_of
 if TYPE_CHECKING:
     import numpy as np
     import torch
-    from transformers import PreTrainedModel
+    from transformers import GenerationConfig, PreTrainedModel
 
     from trainer.config import TrainConfig
     from trainer.encoded import Encoded
+
+SAMPLING = ("temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")
+OF_BEAMS = ("early_stopping", "length_penalty")
+"""Generation settings that would be refused in a folder where nothing is drawn at random, or there are no beams."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +72,13 @@ class SequenceToSequence(Task):
         del setup, rows
         return batch if "labels" in batch else {**batch, "decoder_input_ids": batch["input_ids"][:, :1]}
 
+    def note_use(self, model: "PreTrainedModel", config: "TrainConfig") -> None:
+        """`generate` on the checkpoint then writes what was scored."""
+        own = model.generation_config
+        unused = dict.fromkeys(SAMPLING if config.num_beams > 1 else (*SAMPLING, *OF_BEAMS))
+        for name, value in {**unused, **_generation(own, config)}.items():
+            setattr(own, name, value)
+
     def written_tokens(self, config: "TrainConfig") -> int:
         """A whole target, once for each beam."""
         return config.max_target_tokens * config.num_beams
@@ -81,23 +92,13 @@ class SequenceToSequence(Task):
         """
         from transformers.modeling_outputs import BaseModelOutput
 
-        own = model.generation_config
-        # The token that decoding starts from counts as well.
-        shortest = max(own.min_length or 0, 1 + (own.min_new_tokens or 0))
-        longest = 1 + setup.config.max_target_tokens
         written: torch.Tensor = model.generate(  # type: ignore[operator]  # typed as if unbound
             input_ids=batch["input_ids"],
             attention_mask=batch["attention_mask"],
             encoder_outputs=BaseModelOutput(last_hidden_state=output.encoder_last_hidden_state),
-            num_beams=setup.config.num_beams,
-            min_length=min(shortest, longest),
-            min_new_tokens=None,
-            max_length=longest,
-            max_new_tokens=None,
-            do_sample=False,
-            num_return_sequences=1,
             return_dict_in_generate=False,
             use_cache=True,
+            **_generation(model.generation_config, setup.config),
         )
         return written
 
@@ -111,6 +112,22 @@ class SequenceToSequence(Task):
         """The scores of this task."""
         del loss
         return self.score(answers["text"], rows["target"])
+
+
+def _generation(own: "GenerationConfig", config: "TrainConfig") -> dict[str, Any]:
+    """What replaces a model's own generation settings."""
+    # The token that decoding starts from counts as well.
+    shortest = max(own.min_length or 0, 1 + (own.min_new_tokens or 0))
+    longest = 1 + config.max_target_tokens
+    return {
+        "num_beams": config.num_beams,
+        "min_length": min(shortest, longest),
+        "min_new_tokens": None,
+        "max_length": longest,
+        "max_new_tokens": None,
+        "do_sample": False,
+        "num_return_sequences": 1,
+    }
 
 
 def _texts(value: Any, role: str) -> list[str]:

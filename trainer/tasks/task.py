@@ -174,6 +174,10 @@ class Task(ABC):
         """The model that training begins with. A head of another size than the task's begins anew."""
         return self.load_model(folder, {**settings, "ignore_mismatched_sizes": True})
 
+    def note_use(self, model: "PreTrainedModel", config: "TrainConfig") -> None:
+        """Writes into a new model's own settings how it is asked, where its checkpoint has a place for that."""
+        del model, config
+
     def load_model(self, folder: Path, settings: Mapping[str, Any]) -> "PreTrainedModel":
         """The model of a folder, in 32 bits. A head that the folder has no weights for begins at random.
 

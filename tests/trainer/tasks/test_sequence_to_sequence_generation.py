@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import PreTrainedModel
+from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
 
 from tests.trainer.model_families import POSITIONS
 from tests.trainer.tasks.herds import ANIMALS, START, batch_of, build_all, loaded, setup_in, some
@@ -133,6 +133,27 @@ def test_no_setting_of_a_checkpoint_makes_a_text_random_or_too_long(
         assert [len(ids) for ids in first] == [17] * 3
     assert caplog.messages == []
     assert model.generation_config.to_dict() == before
+
+
+@pytest.mark.parametrize("num_beams", [1, 3])
+@pytest.mark.parametrize("own", OWN)
+def test_a_checkpoint_writes_what_was_scored(
+    folders: dict[str, Path], own: str, num_beams: int, tmp_path: Path
+) -> None:
+    """By `generate` alone, whatever the model's folder said before."""
+    setup = setup_in(folders["bart"], num_beams=num_beams)
+    model = loaded(setup)
+    for name, value in OWN[own].items():
+        setattr(model.generation_config, name, value)
+    batch = batch_of(model, setup, some(0, 1, 2))
+    scored = said(model, batch, setup)
+    TRANSLATION.note_use(model, setup.config)
+    with quiet():
+        model.save_pretrained(tmp_path)
+        written = AutoModelForSeq2SeqLM.from_pretrained(tmp_path)
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    found = written.generate(**inputs, return_dict_in_generate=False)
+    assert found.tolist() == scored
 
 
 @pytest.mark.parametrize("family", FAMILIES)
