@@ -59,7 +59,9 @@ class Memory:
         return trials[self._first :] if self._first else trials
 
     def _frozen(self, number: int) -> FrozenTrial:
-        return self._all()[number]
+        """One of them, without a list of all."""
+        storage, study_id = self._study._storage, self._study._study_id  # noqa: SLF001
+        return storage.get_trial(storage.get_trial_id_from_study_id_trial_number(study_id, self._first + number))
 
     def _tell_listeners(self, number: int) -> None:
         """The end of each verb: what it changed is on disk before anyone hears of it."""

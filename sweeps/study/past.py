@@ -1,6 +1,7 @@
 """What a sampler may see of a study, and where what it writes goes."""
 
 import copy
+import heapq
 import math
 from collections.abc import Container
 from typing import Any, cast
@@ -31,7 +32,8 @@ class Past(optuna.Study):
         self.__dict__.update(study.__dict__)
         self.sampler = sampler
         self.kept: dict[str, Any] = {}
-        self._before = [each for each in study.get_trials(deepcopy=False) if each.number != trial.number]
+        trials = study.get_trials(deepcopy=False)
+        self._before = [*trials[: trial.number], *trials[trial.number + 1 :]]
         self._storage = cast("BaseStorage", _Aside(self))
 
     def get_trials(
@@ -51,6 +53,22 @@ class Past(optuna.Study):
         del use_cache
         found = [each for each in self._before if states is None or each.state in states]
         return copy.deepcopy(found) if deepcopy else found
+
+    def thin(self, most: int) -> None:
+        """Shows at most so many of the trials that have ended: the best completed ones, and the others evenly thinned.
+
+        For a sampler whose time grows with the trials that it sees. Until there are more than `most`, nothing changes.
+        """
+        told = [each for each in self._before if each.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+        if len(told) <= most:
+            return
+        completed = [each for each in told if each.state == TrialState.COMPLETE]
+        pick = heapq.nsmallest if self.direction == optuna.study.StudyDirection.MINIMIZE else heapq.nlargest
+        best = {id(each) for each in pick(most // 10, completed, key=lambda each: each.value or 0.0)}
+        others = [each for each in told if id(each) not in best]
+        left = most - len(best)
+        kept = best | {id(others[place * len(others) // left]) for place in range(left)}
+        self._before = [each for each in self._before if not each.state.is_finished() or id(each) in kept]
 
     def rank_cliffs_worst(self) -> None:
         """Shows trials that became NaN as completed with the worst value there is.

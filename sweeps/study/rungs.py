@@ -5,10 +5,8 @@ validation, so a driver that dies before, between or after two writes comes to t
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from trainer.config import Mode
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,23 +31,18 @@ def rungs(first: int, factor: int, validations: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def goes_on(value: float, others: Iterable[float], *, factor: int, mode: Mode) -> bool:
+def survives(better: int, others: int, factor: int) -> bool:
     """Whether a trial survives a rung: it is in the best of each `factor`, or the best of fewer than that.
 
     The rule of asynchronous successive halving in its stopping form (Li et al., 2020, "A System for Massively Parallel
     Hyperparameter Tuning"): nobody waits for a rung to fill up.
 
     Args:
-        value: Its own value there.
-        others: The values of all others that were there; what is not finite does not count.
+        better: How many of the others were better there.
+        others: How many others were there with a finite value.
         factor: One in `factor` goes on.
-        mode: Whether small or large values are good.
     """
-    if not math.isfinite(value):
-        return False
-    finite = [other for other in others if math.isfinite(other)]
-    better = sum(other < value if mode == "min" else other > value for other in finite)
-    return better < max(1, (len(finite) + 1) // factor)
+    return better < max(1, (others + 1) // factor)
 
 
 def hyperband(first: int, factor: int, validations: int) -> tuple[Bracket, ...]:

@@ -15,7 +15,7 @@ from sweeps.study.draw import draw
 from sweeps.study.duplicates import Asked, training_seed
 from sweeps.study.grid import grid
 from sweeps.study.past import Past
-from sweeps.study.samplers import SAMPLERS, WITHOUT_PRUNED, Occasion
+from sweeps.study.samplers import SAMPLERS, TPE_HISTORY, WITHOUT_PRUNED, Occasion
 from sweeps.study.snapshot import Facts, is_sampled
 
 _REDRAWS = 8
@@ -101,6 +101,8 @@ class Sampled:
             self._ranges_changed = past.is_elsewhere(self.config.space)
         if self._ranges_changed:
             past.stay_within(self.config.space)
+        if search.sampler == "tpe":
+            past.thin(TPE_HISTORY)
         if search.sampler in WITHOUT_PRUNED:
             past.rank_cliffs_worst()
         point = dict(given) or ({} if redraw else self._first_point(study, trial))

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from sweeps.study.rung_table import every, halving, steps_ratio
-from sweeps.study.rungs import Bracket, goes_on
+from sweeps.study.rungs import Bracket, survives
 
 ASHA = (Bracket(rungs=(2, 4)),)
 
@@ -43,9 +43,10 @@ def test_the_expected_share_of_steps_is_that_of_curves_in_random_order(factor: i
         value = rng.random()
         stopped = 6
         for rung in (2, 4):
-            survives = goes_on(value, others[rung], factor=factor, mode="max")
+            better = sum(other > value for other in others[rung])
+            goes_on = survives(better, len(others[rung]), factor)
             others[rung].append(value)
-            if not survives:
+            if not goes_on:
                 stopped = rung
                 break
         made += stopped

@@ -7,8 +7,10 @@ import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from optuna.study import StudyDirection
 
-from sweeps.study.rungs import Bracket, goes_on, hyperband, rungs, turns
+from sweeps.study.halving import Halving
+from sweeps.study.rungs import Bracket, hyperband, rungs, turns
 from trainer.config import Mode
 
 
@@ -36,25 +38,49 @@ def test_rungs_lie_before_the_last_validation(
         (math.nan, [], 2, False),
     ],
 )
-def test_one_in_factor_goes_on(value: float, others: list[float], factor: int, *, expected: bool) -> None:
-    assert goes_on(value, others, factor=factor, mode="max") is expected
-    assert goes_on(-value, [-other for other in others], factor=factor, mode="min") is expected
+@pytest.mark.parametrize("ended", [True, False])
+def test_one_in_factor_goes_on(value: float, others: list[float], factor: int, *, expected: bool, ended: bool) -> None:
+    assert goes_on(value, others, factor=factor, mode="max", ended=ended) is expected
+    assert goes_on(-value, [-other for other in others], factor=factor, mode="min", ended=ended) is expected
+
+
+def goes_on(value: float, others: list[float], *, factor: int, mode: Mode, ended: bool) -> bool:
+    """Whether our pruner lets a trial go on, at its only rung, beside others."""
+    pruner = Halving((Bracket(rungs=(1,)),), factor, mode)
+    study = optuna.create_study(direction="minimize" if mode == "min" else "maximize", pruner=pruner)
+    for other in others:
+        trial = study.ask()
+        trial.report(other, 1)
+        if ended:
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+    trial = study.ask()
+    trial.report(value, 1)
+    return not trial.should_prune()
 
 
 @given(
     values=st.lists(st.floats(-10, 10), min_size=1, max_size=20),
     factor=st.integers(2, 5),
     mode=st.sampled_from(["min", "max"]),
+    ended=st.lists(st.integers(0, 19)),
 )
-def test_the_verdicts_are_those_of_optunas_pruner(values: list[float], factor: int, mode: Mode) -> None:
-    study = optuna.create_study(
-        direction="minimize" if mode == "min" else "maximize",
-        pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=factor),
+def test_the_verdicts_are_those_of_optunas_pruner(
+    values: list[float], factor: int, mode: Mode, ended: list[int]
+) -> None:
+    direction = StudyDirection.MINIMIZE if mode == "min" else StudyDirection.MAXIMIZE
+    ours = optuna.create_study(direction=direction, pruner=Halving((Bracket(rungs=(1,)),), factor, mode))
+    theirs = optuna.create_study(
+        direction=direction, pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=factor)
     )
     for place, value in enumerate(values):
-        trial = study.ask()
-        trial.report(value, 1)
-        assert goes_on(value, values[:place], factor=factor, mode=mode) is not trial.should_prune()
+        verdicts = []
+        for study in (ours, theirs):
+            trial = study.ask()
+            trial.report(value, 1)
+            verdicts.append(trial.should_prune())
+            if place in ended:
+                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        assert verdicts[0] is verdicts[1]
 
 
 def test_hyperband_starts_as_many_in_each_bracket_as_the_paper() -> None:
