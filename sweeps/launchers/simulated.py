@@ -14,6 +14,7 @@ from random import Random
 from typing import Protocol, Self, TypeVar, runtime_checkable
 
 from sweeps.contract import Asker, Kind, Outcome, Report, TrialFunction, TrialSpec, Turn, Verdict
+from sweeps.launchers.too_long import too_long
 
 T = TypeVar("T")
 
@@ -82,7 +83,13 @@ class Simulated:
     """
 
     def __init__(
-        self, *, workers: int = 1, seed: int = 0, deaths_per_hour: float = 0.0, startup_s: float = 0.0
+        self,
+        *,
+        workers: int = 1,
+        seed: int = 0,
+        deaths_per_hour: float = 0.0,
+        startup_s: float = 0.0,
+        trial_hours: float | None = None,
     ) -> None:
         """Foresees nothing yet.
 
@@ -91,11 +98,13 @@ class Simulated:
             seed: Draws when workers die.
             deaths_per_hour: How often a worker dies, on average; its lifetime is exponential. Another takes its place.
             startup_s: Simulated seconds until a worker, or the one in its place, takes its first trial.
+            trial_hours: An attempt that takes longer is ended.
         """
         self._workers = workers
         self._random = Random(seed)  # noqa: S311 - a simulation
         self._deaths_per_s = deaths_per_hour / 3600
         self._startup_s = startup_s
+        self._trial_hours = trial_hours
         self._now_s = 0.0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -180,6 +189,8 @@ class Simulated:
         if isinstance(trial, Timed):
             run = _Running(spec=spec, steps=trial.timed(spec), started_s=self._now_s)
             self._running[worker] = run
+            if self._trial_hours is not None:
+                self._foresee(self._trial_hours * 3600, partial(self._stop_long, worker, run, self._trial_hours, study))
             self._go_on(worker, run, None, study)
         else:
             outcome = trial(spec, partial(study.report, spec.number, spec.attempt))
@@ -201,6 +212,11 @@ class Simulated:
         run.num_steps += step.num_steps
         verdict = study.report(run.spec.number, run.spec.attempt, step.report)
         self._go_on(worker, run, verdict, study)
+
+    def _stop_long(self, worker: int, run: _Running, hours: float, study: Asker) -> None:
+        if self._running.get(worker) is run:
+            run.steps.close()
+            self._leave(worker, run, too_long(hours), study)
 
     def _leave(self, worker: int, run: _Running, outcome: Outcome, study: Asker, *, idle: bool = True) -> None:
         del self._running[worker]

@@ -65,7 +65,7 @@ def simulate(
     """Runs a sweep on a fake clock; the study that decides is the real one, kept in memory.
 
     Args:
-        config: The sweep; of `train`, only what concerns the metric and the number of validations is used.
+        config: The sweep, with its budget and time limit; of `train`, only the metric and the number of validations are used.
         landscape: What its trials show.
         workers: Trials at once.
         seed: Draws the configurations and the deaths of workers, in place of `search.seed`.
@@ -74,7 +74,13 @@ def simulate(
     """
     config = config.model_copy(update={"search": config.search.model_copy(update={"seed": seed})})
     folder = SweepFolder(Path(config.storage.path) / config.name)
-    launcher = Simulated(workers=workers, seed=seed, deaths_per_hour=deaths_per_hour, startup_s=startup_s)
+    launcher = Simulated(
+        workers=workers,
+        seed=seed,
+        deaths_per_hour=deaths_per_hour,
+        startup_s=startup_s,
+        trial_hours=config.resources.trial_hours,
+    )
     history, clock = History(folder.history), launcher.clock
     study = Study.open(config, folder, history=history, halt=Halt(), clock=clock, in_memory=True)
     launcher.run(study, LandscapeTrial(landscape=landscape, metric=config.metric))

@@ -44,6 +44,7 @@ class Synthetic:
         ceiling: What the best configuration reaches (SST-2 by an encoder of 22 M parameters, 6,000 rows: 0.89).
         chance: What a model reaches that has learned nothing.
         rate_loss: What is lost one decade from the best learning rate; it grows with the square of the distance.
+        interaction: By how many decades, at most, another parameter moves the best learning rate over its range.
         cliff_decades: How far above the best rate training diverges.
         crossing: How many times slower a tenth of the best rate learns; with 1, curves never cross.
         seed_sd: Spread of final values between seeds (0.01 to 0.03 for MRPC, STS-B and CoLA).
@@ -62,6 +63,7 @@ class Synthetic:
     ceiling: float = 0.9
     chance: float = 0.5
     rate_loss: float = 0.12
+    interaction: float = 0.4
     cliff_decades: float = 0.6
     crossing: float = 3.0
     seed_sd: float = 0.01
@@ -138,12 +140,12 @@ class Synthetic:
         return self.chance + span * math.exp(-lost / span)
 
     def _decades(self, params: Params) -> float:
-        """How many decades the learning rate lies above the best one. Each optimizer has a best one of its own."""
+        """How many decades the learning rate lies above the best one, which depends on all other parameters."""
         if "learning_rate" not in params:
             return 0.0
         above = math.log10(_number(params["learning_rate"]) / _number(self._preferences["learning_rate"].best))
-        optimizer = self._preferences.get("optimizer")
-        return above if optimizer is None else above - optimizer.shifts.get(params.get("optimizer"), 0.0)
+        others = (self._preferences[name].shift(value) for name, value in params.items() if name != "learning_rate")
+        return above - self.interaction * sum(others)
 
     def _cliff(self, params: Params) -> float:
         """Decades above the best rate at which training diverges; a warm-up moves it away."""
@@ -173,13 +175,15 @@ class _Preference:
         parameter: Its range.
         best: Its optimum.
         importance: What is lost at the far end of its range.
+        slope: How its way through its range moves the best learning rate, from -1 to 1.
         losses: For a choice: what each value costs.
-        shifts: For a choice: by how many decades each value moves the best learning rate.
+        shifts: For a choice: how each value moves the best learning rate, from -1 to 1.
     """
 
     parameter: Float | Int | Choice
     best: Value
     importance: float
+    slope: float = 0.0
     losses: Mapping[Scalar, float] = field(default_factory=dict)
     shifts: Mapping[Scalar, float] = field(default_factory=dict)
 
@@ -187,8 +191,16 @@ class _Preference:
         """What a value costs."""
         if isinstance(self.parameter, Choice):
             return self.losses[value]
-        distance = position(self.parameter, _number(value)) - position(self.parameter, _number(self.best))
-        return self.importance * distance**2
+        return self.importance * self._distance(self.parameter, value) ** 2
+
+    def shift(self, value: Scalar) -> float:
+        """How a value moves the best learning rate, against where the optimum of this parameter has it."""
+        if isinstance(self.parameter, Choice):
+            return self.shifts[value]
+        return self.slope * self._distance(self.parameter, value)
+
+    def _distance(self, parameter: Float | Int, value: Scalar) -> float:
+        return position(parameter, _number(value)) - position(parameter, _number(self.best))
 
 
 def _prefer(name: str, parameter: Float | Int | Choice, random: Random) -> _Preference:
@@ -201,9 +213,14 @@ def _prefer(name: str, parameter: Float | Int | Choice, random: Random) -> _Pref
             best=best,
             importance=importance,
             losses={best: 0.0, **{value: importance * random.uniform(0.3, 1) for value in others}},
-            shifts={value: random.uniform(-0.4, 0.4) for value in others},
+            shifts={best: 0.0, **{value: random.uniform(-1, 1) for value in others}},
         )
-    return _Preference(parameter=parameter, best=value_at(parameter, random.uniform(0.3, 0.6)), importance=importance)
+    return _Preference(
+        parameter=parameter,
+        best=value_at(parameter, random.uniform(0.3, 0.6)),
+        importance=importance,
+        slope=random.uniform(-1, 1),
+    )
 
 
 def _trained(progress: float, warmup: float) -> float:

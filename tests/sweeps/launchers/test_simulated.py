@@ -89,6 +89,21 @@ def test_two_workers_by_hand() -> None:
     ]
 
 
+def test_a_trial_over_its_time_limit_is_ended_and_its_worker_is_free() -> None:
+    launcher = Simulated(workers=1, trial_hours=15 / 3600)
+    script = Script(trials=2, launcher=launcher)
+    launcher.run(script, Walk({0: (10, 10), 1: (7, 7)}))
+    assert script.said == [
+        (0, "ask 0"),
+        (10, "report 0.1"),
+        (15, "failed 0"),
+        (15, "ask 1"),
+        (22, "report 1.1"),
+        (29, "report 1.2"),
+        (29, "completed 1"),
+    ]
+
+
 def test_a_study_that_waits_for_nothing_is_said_and_does_not_hang() -> None:
     class Waits(Script):
         def ask(self) -> TrialSpec | Turn:
