@@ -109,7 +109,7 @@ class PromotingAsha:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler = optuna.samplers.TPESampler(
-                seed=seed, n_startup_trials=startup_trials, multivariate=True, group=True, constant_liar=True
+                seed=seed, n_startup_trials=startup_trials, multivariate=False, constant_liar=True
             )
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
         self._space = space
