@@ -102,13 +102,13 @@ def simulate(
 def summary(runs: Sequence[Simulation]) -> str:
     """Simulations of the same sweep with several seeds, for a person: means, with the smallest and the largest."""
     kinds = Counter(trial.outcome for run in runs for trial in run.trials)
-    counts = ", ".join(f"{kinds[kind] / len(runs):g} {kind}" for kind in Kind if kinds[kind])
+    counts = ", ".join(f"{kinds[kind] / len(runs):.3g} {kind}" for kind in Kind if kinds[kind])
     lost = sum(attempt.outcome is Kind.LOST for run in runs for attempt in run.attempts) / len(runs)
     saved = [1 - run.num_steps / run.num_whole_steps for run in runs]
     found = [run for run in runs if run.found is not None]
     lines = [
         f"wall time:   {_spread([run.wall_s for run in runs], duration)}",
-        f"trials:      {counts}; {lost:g} attempts lost with their workers",
+        f"trials:      {counts}; {lost:.3g} attempts lost with their workers",
         f"steps:       {_spread([run.num_steps for run in runs], lambda steps: f'{steps:,.0f}')}",
         f"saved:       {_spread(saved, _percent)} of the steps that all trials would take whole",
         f"workers:     {_spread([each for run in runs for each in run.utilisation], _percent)} busy",

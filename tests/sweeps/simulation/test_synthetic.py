@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_spaces import Choice, Float, Int, Space, Value
-from search_spaces.shipped import load
+from search_spaces import Space, Value, draw_evenly, load
 from sweeps.simulation.synthetic import Synthetic
 
 FINETUNE = load("finetune")
@@ -17,18 +16,7 @@ RATE = Space.model_validate({"learning_rate": {"type": "float", "low": 1e-5, "hi
 
 
 def drawn(seed: int) -> dict[str, Value]:
-    random = Random(seed)
-
-    def suggest(name: str, parameter: Float | Int | Choice) -> Value:
-        if isinstance(parameter, Choice):
-            return random.choice(parameter.choices)
-        if isinstance(parameter, Int):
-            return random.randint(parameter.low, parameter.high)
-        if parameter.log:
-            return parameter.low * math.pow(parameter.high / parameter.low, random.random())
-        return random.uniform(parameter.low, parameter.high)
-
-    return FINETUNE.sample(suggest)
+    return FINETUNE.sample(draw_evenly(Random(seed)))
 
 
 @given(st.integers(0, 1000), st.integers(0, 10_000))
