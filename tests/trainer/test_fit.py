@@ -45,10 +45,16 @@ def leaves_nothing_behind() -> Iterator[None]:
     threads, processes = threading.active_count(), len(psutil.Process().children())
     num_threads = torch.get_num_threads()
     yield
-    gc.collect()
     assert threading.active_count() == threads
     assert len(psutil.Process().children()) == processes
     assert torch.get_num_threads() == num_threads
+
+
+@pytest.fixture(autouse=True, scope="module")
+def leaves_no_model_in_memory() -> Iterator[None]:
+    """Once for all: to look through everything takes a second."""
+    yield
+    gc.collect()
     assert not [thing for thing in gc.get_objects() if issubclass(type(thing), Module | PreTrainedModel)]
 
 

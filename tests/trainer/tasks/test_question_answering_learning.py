@@ -72,7 +72,7 @@ def real_rows(data_folder: Path, task: QuestionAnswering) -> Columns:
 
 @pytest.mark.data
 @pytest.mark.slow
-@pytest.mark.parametrize(("length", "stride"), [(64, 44), (128, 64), (384, 128)])
+@pytest.mark.parametrize(("length", "stride"), [(128, 64), (384, 128)])
 def test_real_answers_come_back_as_they_were(
     length: int, stride: int, data_folder: Path, real_model: Path, make_config: MakeConfig
 ) -> None:
@@ -107,10 +107,11 @@ def test_every_real_answer_comes_back_where_each_character_is_a_token(
 def test_pretrained_weights_learn_real_questions_by_heart(
     data_folder: Path, real_model: Path, tmp_path: Path, make_config: MakeConfig
 ) -> None:
-    """The sixteen of the shortest contexts, half of which have no answer: to always say so is right for half."""
+    """Eight of the shortest contexts, half of which have no answer: to always say so is right for half."""
     rows = real_rows(data_folder, SQUAD_V2)
-    shortest = sorted(range(len(rows["id"])), key=lambda number: len(rows["context"][number]))[:16]
-    assert sum(not rows["answers"][number] for number in shortest) == 8
+    by_length = sorted(range(len(rows["id"])), key=lambda number: len(rows["context"][number]))
+    answered = [number for number in by_length if rows["answers"][number]][:4]
+    shortest = [*answered, *(number for number in by_length if not rows["answers"][number])][:8]
     file = tmp_path / "shortest.json"
     file.write_text(json.dumps([{name: values[number] for name, values in rows.items()} for number in shortest]))
     config = make_config(

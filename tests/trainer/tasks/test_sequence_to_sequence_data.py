@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 
 from tests.trainer.conftest import MakeConfig
-from tests.trainer.model_families import build
 from tests.trainer.tasks.herds import build_all, setup_in
-from trainer import Report, Verdict, evaluate, fit, predict
 from trainer.config import TrainConfig
 from trainer.sources.open import open_source
 from trainer.sources.source import read_rows
@@ -79,54 +77,3 @@ def test_layouts_of_other_data_sets(
 ) -> None:
     parts = rows_of(make_config(data={"train": str(data_folder / "hf_fixtures" / file)}, **settings))
     assert {part: (len(rows["source"]), len(rows["target"])) for part, rows in parts.items()} == {"train": (10, 10)}
-
-
-@pytest.mark.slow
-@pytest.mark.data
-@pytest.mark.parametrize(
-    ("family", "settings"),
-    [
-        ("bart", {"task": "summarization", "data": "summarization/scitldr", "max_target_tokens": 32}),
-        (
-            "t5",
-            {
-                "task": "translation",
-                "data": "translation/multi30k_en_de",
-                "columns": {"source": "en", "target": "de"},
-                "source_prefix": "to German: ",
-                "num_beams": 2,
-            },
-        ),
-    ],
-)
-def test_from_real_rows_to_texts(
-    make_config: MakeConfig, data_folder: Path, tmp_path: Path, family: str, settings: dict[str, Any]
-) -> None:
-    rows = rows_of(make_config(**{**settings, "data": str(data_folder / settings["data"])}))["validation"]
-    texts = [*rows["source"], *(targets[0] for targets in rows["target"])]
-    config = make_config(
-        **{**settings, "data": str(data_folder / settings["data"])},
-        model=str(build(family, tmp_path / family, texts)),
-        max_length_tokens=64,
-        max_train_rows=320,
-        max_validation_rows=20,
-        max_test_rows=20,
-        validations=2,
-    )
-    heard: list[Report] = []
-
-    def hear(report: Report) -> Verdict:
-        heard.append(report)
-        return Verdict.CONTINUE
-
-    result = fit(config, checkpoint_dir=tmp_path / "checkpoints", report=hear)
-    assert result.checkpoint
-    measures = TASKS[config.task].measures
-    assert set(result.metrics) == {f"val_{name}" for name in (*measures, "loss")}
-    tested = evaluate(Path(result.checkpoint))
-    assert set(tested) == {f"test_{name}" for name in (*measures, "loss")}
-    assert all(0 <= tested[f"test_{name}"] <= 1 for name in measures)
-    first, last = (report.metrics["val_loss"] for report in heard)
-    assert last < first
-    answers = predict(Path(result.checkpoint), rows["source"][:3])
-    assert [list(answer) for answer in answers] == [["text"]] * 3
