@@ -5,8 +5,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-NAMES = ("launcher_overhead", "trainer_speed", "gpu_speed")
-"""Those of a few minutes. `glue_scores` and `agreement` take an hour each, and run when they are named."""
+NAMES = ("launcher_overhead", "trainer_speed", "gpu_speed", "search")
+"""Those of a few minutes. `search_scale` takes ten, `search_rungs` half an hour, `glue_scores` and `agreement` an hour each; they run when named."""
 
 
 def run(names: list[str]) -> None:
