@@ -1,5 +1,7 @@
 """What a sampler sees of a study."""
 
+import math
+
 import optuna
 from optuna.trial import TrialState, create_trial
 
@@ -26,3 +28,15 @@ def test_a_long_history_is_thinned_but_keeps_the_best_and_what_runs() -> None:
     assert {39, 41} & set(ended)
     assert ended[0] < 10
     assert ended[-1] >= 90
+
+
+def test_a_start_of_cliffs_alone_teaches_nothing() -> None:
+    study = optuna.create_study(direction="maximize")
+    for value in (math.nan, 0.5, math.nan, 0.6):
+        trial = study.ask()
+        trial.report(value, 1)
+        study.tell(trial, state=TrialState.PRUNED)
+    study.ask()
+    past = Past(study, study.get_trials(deepcopy=False)[-1], optuna.samplers.RandomSampler())
+    assert past.has_sound(2)
+    assert not past.has_sound(3)
