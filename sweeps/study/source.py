@@ -103,6 +103,8 @@ class Sampled:
             past.stay_within(self.config.space)
         if search.sampler == "tpe":
             past.thin(TPE_HISTORY)
+            if not past.has_sound(occasion.startup_trials):
+                past.sampler = SAMPLERS["random"](occasion)
         if search.sampler in WITHOUT_PRUNED:
             past.rank_cliffs_worst()
         point = dict(given) or ({} if redraw else self._first_point(study, trial))
