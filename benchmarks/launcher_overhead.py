@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Outcome, Report, Reporter, TrialSpec
-from sweeps.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder
+from sweeps.disk.history import History
 from sweeps.halt import Halt
-from sweeps.history import History
 from sweeps.launchers.build import build_launcher
 from sweeps.study.study import Study
 

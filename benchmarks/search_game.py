@@ -16,9 +16,9 @@ from optuna.pruners import BasePruner
 from search_spaces import AnySpace, draw_evenly, load
 from sweeps.config import SweepConfig
 from sweeps.contract import Asker, Kind, Outcome, Report, TrialSpec, Turn, Verdict
-from sweeps.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder
+from sweeps.disk.history import History
 from sweeps.halt import Halt
-from sweeps.history import History
 from sweeps.launchers.simulated import Simulated
 from sweeps.simulation.landscape import LandscapeTrial, Params
 from sweeps.simulation.synthetic import Synthetic

@@ -14,9 +14,9 @@ from optuna.trial import TrialState, create_trial
 from benchmarks.search_game import METRIC, configured, landscape
 from sweeps.config import SweepConfig
 from sweeps.contract import Asker, Kind, Outcome, Report, TrialSpec, Turn, Verdict
-from sweeps.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder
+from sweeps.disk.history import History
 from sweeps.halt import Halt
-from sweeps.history import History
 from sweeps.launchers.simulated import Simulated
 from sweeps.simulation.landscape import LandscapeTrial
 from sweeps.study.source import Sampled

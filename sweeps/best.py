@@ -9,8 +9,8 @@ from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from sweeps.contract import Scalar
-from sweeps.objectives import Objective
-from sweeps.selection import Candidate
+from sweeps.winner.objectives import Objective
+from sweeps.winner.selection import Candidate
 from trainer.checkpoint import verify
 from trainer.config import Mode, TrainConfig
 from trainer.document import ConfigError

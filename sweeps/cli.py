@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from sweeps.errors import ConfigError, Exit, PreflightError
-from sweeps.steering_commands import COMMANDS
+from sweeps.steering.commands import COMMANDS
 
 if TYPE_CHECKING:
     from sweeps.config import SweepConfig
@@ -73,8 +73,8 @@ def plan(
 ) -> None:
     """Check everything, train a few steps, and say what the sweep will take. Starts nothing."""
     from sweeps.closing import plan as describe
+    from sweeps.disk.folder import SweepFolder
     from sweeps.display import say
-    from sweeps.folder import SweepFolder
     from sweeps.plan import measure
     from sweeps.preflight import preflight
 
@@ -158,8 +158,8 @@ def spaces(
     as_json: Annotated[bool, typer.Option("--json", help="JSON, for a program.")] = False,  # noqa: FBT002
 ) -> None:
     """List the search spaces that come along, or show one with its ranges."""
-    from sweeps import catalogue
-    from sweeps.spaces import find_space
+    from sweeps.settings import catalogue
+    from sweeps.settings.spaces import find_space
 
     if name is None:
         typer.echo(json.dumps(catalogue.shipped(), indent=2) if as_json else catalogue.list_shipped())

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
-from sweeps.cost import cost_of
-from sweeps.findings import findings
 from sweeps.report.confirmed import sentences
 from sweeps.run import Finished
-from sweeps.spaces import plan_of_points
+from sweeps.settings.spaces import plan_of_points
+from sweeps.spending.cost import cost_of
 from sweeps.study.advice import advice, stopping
+from sweeps.winner.findings import findings
 from sweeps.words import show
 
 if TYPE_CHECKING:

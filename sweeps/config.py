@@ -18,14 +18,14 @@ from ruamel.yaml import YAML
 
 from search_spaces import FunctionSpace, Space
 from search_spaces.space import problem
-from sweeps.budget import BudgetConfig
-from sweeps.objectives import Objective, misfits_of_metrics, objectives_of
-from sweeps.paired import ConfirmConfig, fresh_seeds
-from sweeps.resources import ResourcesConfig
-from sweeps.search import SearchConfig, budget_misfit, misfits
-from sweeps.section import Section
-from sweeps.spaces import attach_space, open_for_changes, read_points_of, read_space
-from sweeps.warm_start import WarmStartConfig
+from sweeps.settings.resources import ResourcesConfig
+from sweeps.settings.search import SearchConfig, budget_misfit, misfits
+from sweeps.settings.section import Section
+from sweeps.settings.spaces import attach_space, open_for_changes, read_points_of, read_space
+from sweeps.settings.warm_start import WarmStartConfig
+from sweeps.spending.budget import BudgetConfig
+from sweeps.winner.objectives import Objective, misfits_of_metrics, objectives_of
+from sweeps.winner.paired import ConfirmConfig, fresh_seeds
 from trainer.config import Count, Mode, TrainConfig, absolute
 from trainer.document import ConfigError, Document, unknown
 

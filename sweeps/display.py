@@ -11,8 +11,8 @@ from rich.text import Text
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
-from sweeps.cost import cost_of
-from sweeps.requests import Answer
+from sweeps.spending.cost import cost_of
+from sweeps.steering.requests import Answer
 from sweeps.words import duration, show
 
 _STYLES = {

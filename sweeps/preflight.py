@@ -9,13 +9,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sweeps.changes import Change, changes
 from sweeps.config import SweepConfig
 from sweeps.contract import Launcher
+from sweeps.disk.folder import SweepFolder
 from sweeps.errors import ConfigError, PreflightError, Problem
-from sweeps.folder import SweepFolder
 from sweeps.record import check as check_tracking
-from sweeps.warm_start import missing
+from sweeps.settings.changes import Change, changes
+from sweeps.settings.warm_start import missing
 from trainer.document import Document
 
 _FREE_GB = 1.0

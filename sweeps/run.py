@@ -9,31 +9,31 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sweeps.choice import Choice, choose_winner, test_winner
 from sweeps.config import SweepConfig, dump
-from sweeps.confirm import Confirmation, open_confirmation
 from sweeps.contract import UNSOUND, Launcher, Trial
-from sweeps.cost import cost_of
+from sweeps.disk.folder import SweepFolder, write_atomically
+from sweeps.disk.history import History
+from sweeps.disk.lease import Lease
+from sweeps.disk.retention import Retention
 from sweeps.display import Display, say
 from sweeps.environment import environment
 from sweeps.errors import Exit, PreflightError
-from sweeps.folder import SweepFolder, write_atomically
 from sweeps.halt import Halt
-from sweeps.history import History
-from sweeps.inbox import waiting
 from sweeps.launchers.build import build_launcher
-from sweeps.lease import Lease
-from sweeps.objectives import pareto
 from sweeps.preflight import check_worker, preflight
 from sweeps.record import Record
 from sweeps.report import render
-from sweeps.retention import Retention
-from sweeps.selection import from_trials
 from sweeps.signals import stop_on_signals
-from sweeps.steering import inbox, run_steered
+from sweeps.spending.cost import cost_of
+from sweeps.steering.asking import inbox, run_steered
+from sweeps.steering.inbox import waiting
 from sweeps.study.storage import refuse_foreign
 from sweeps.study.study import Study
 from sweeps.trial import TrainTrial
+from sweeps.winner.choice import Choice, choose_winner, test_winner
+from sweeps.winner.confirm import Confirmation, open_confirmation
+from sweeps.winner.objectives import pareto
+from sweeps.winner.selection import from_trials
 
 _HASTE_S = 10.0
 """How long a stopped sweep waits for the record: whoever pressed Ctrl+C is waiting too."""

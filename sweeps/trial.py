@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeps.contract import Kind, Outcome, Report, Reporter, TrialSpec
-from sweeps.folder import SweepFolder, write_atomically
+from sweeps.disk.folder import SweepFolder, write_atomically
 from trainer.checkpoint import CheckpointError
 from trainer.config import TrainConfig
 from trainer.report import Ending, FitResult

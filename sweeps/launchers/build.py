@@ -1,7 +1,7 @@
 """Makes the launcher that a configuration names."""
 
 from sweeps.contract import Launcher
-from sweeps.resources import ResourcesConfig
+from sweeps.settings.resources import ResourcesConfig
 
 
 def build_launcher(resources: ResourcesConfig) -> Launcher:

@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 
 from sweeps.contract import Asker, Report, TrialFunction, TrialSpec, Turn, Verdict
 from sweeps.launchers.too_long import too_long
-from sweeps.resources import ResourcesConfig
+from sweeps.settings.resources import ResourcesConfig
 
 T = TypeVar("T")
 

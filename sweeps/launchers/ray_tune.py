@@ -22,7 +22,7 @@ from sweeps.contract import Asker, Kind, Outcome, TrialFunction, TrialSpec, Turn
 from sweeps.errors import PreflightError, Problem
 from sweeps.launchers.ray_worker import OUTCOME, REPORT, SPEC, on_worker
 from sweeps.launchers.time_limit import TimeLimit
-from sweeps.resources import ResourcesConfig
+from sweeps.settings.resources import ResourcesConfig
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -12,10 +12,10 @@ from typing import Any
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Scalar, Trial
-from sweeps.objectives import COSTS
 from sweeps.record import tags
 from sweeps.record.store import Run, Status
-from sweeps.selection import Candidate, best_metrics, used_params
+from sweeps.winner.objectives import COSTS
+from sweeps.winner.selection import Candidate, best_metrics, used_params
 from trainer.report import Point
 
 UNUSED = "unused"

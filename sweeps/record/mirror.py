@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Trial
-from sweeps.history import History
+from sweeps.disk.history import History
 from sweeps.record import describe, tags
 from sweeps.record.store import RecordError, Run, Status, Store
 from trainer.report import Point

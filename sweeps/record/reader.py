@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.contract import Scalar
-from sweeps.folder import SweepFolder
-from sweeps.objectives import Objective, pareto
+from sweeps.disk.folder import SweepFolder
 from sweeps.record import describe, tags
 from sweeps.record.check import check
 from sweeps.record.page import page
 from sweeps.record.store import Run, Store
-from sweeps.selection import Candidate, choose
+from sweeps.winner.objectives import Objective, pareto
+from sweeps.winner.selection import Candidate, choose
 from trainer.config import Mode
 from trainer.document import ConfigError, Document, nearest
 

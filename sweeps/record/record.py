@@ -9,12 +9,12 @@ from typing import Literal, Self
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Trial
-from sweeps.history import History
+from sweeps.disk.history import History
 from sweeps.record import describe, tags
 from sweeps.record.mirror import Ending, Mirror
 from sweeps.record.page import page
 from sweeps.record.store import RecordError, Status, Store, load_vendor
-from sweeps.selection import Candidate
+from sweeps.winner.selection import Candidate
 
 _log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from sweeps.contract import Kind, Trial
-from sweeps.objectives import Objective, pareto
-from sweeps.selection import Candidate, from_trials, rank
+from sweeps.winner.objectives import Objective, pareto
+from sweeps.winner.selection import Candidate, from_trials, rank
 from trainer.config import Mode
 
 if TYPE_CHECKING:

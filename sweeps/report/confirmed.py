@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Trial
-from sweeps.paired import losers
-from sweeps.selection import Candidate
+from sweeps.winner.paired import losers
+from sweeps.winner.selection import Candidate
 from sweeps.words import duration
 
 

@@ -10,12 +10,12 @@ from markupsafe import Markup
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
-from sweeps.cost import cost_of
-from sweeps.findings import findings
-from sweeps.objectives import pareto
 from sweeps.report.charts import curves_chart, history_chart, pareto_chart
 from sweeps.report.confirmed import finalist_rows, sentences
-from sweeps.selection import Candidate, from_trials, rank
+from sweeps.spending.cost import cost_of
+from sweeps.winner.findings import findings
+from sweeps.winner.objectives import pareto
+from sweeps.winner.selection import Candidate, from_trials, rank
 from sweeps.words import duration, show
 
 _TEMPLATE = "report.html.j2"

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sweeps.config import SweepConfig, load
+from sweeps.disk.folder import SweepFolder
 from sweeps.errors import PreflightError
-from sweeps.folder import SweepFolder
 from sweeps.simulation.landscape import Landscape
 from sweeps.simulation.recorded import Recorded
 from sweeps.simulation.simulate import simulate, summary

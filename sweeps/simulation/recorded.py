@@ -9,9 +9,9 @@ from typing import Self
 from search_spaces import AnySpace, Choice
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
+from sweeps.disk.folder import SweepFolder
+from sweeps.disk.history import History
 from sweeps.errors import PreflightError
-from sweeps.folder import SweepFolder
-from sweeps.history import History
 from sweeps.simulation.landscape import Curve, Params
 from sweeps.simulation.scale import position
 from sweeps.study.reading import read_trials

@@ -8,13 +8,13 @@ from statistics import fmean
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
-from sweeps.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder
+from sweeps.disk.history import History
 from sweeps.halt import Halt
-from sweeps.history import History
 from sweeps.launchers.simulated import Attempt, Simulated
-from sweeps.selection import from_trials, rank
 from sweeps.simulation.landscape import Landscape, LandscapeTrial
 from sweeps.study.study import Study
+from sweeps.winner.selection import from_trials, rank
 from sweeps.words import duration
 
 

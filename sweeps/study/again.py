@@ -5,7 +5,7 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sweeps.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder
 from sweeps.study.snapshot import Facts
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
-from sweeps.requests import Answer, Extend, Pause, Request, Retry, Stop, Try, Unpause
-from sweeps.search import budget_misfit
+from sweeps.settings.search import budget_misfit
+from sweeps.steering.requests import Answer, Extend, Pause, Request, Retry, Stop, Try, Unpause
 from sweeps.study.requests import Applied, Effect
 
 _FOR_ONE_DRIVER = (Stop, Pause, Unpause)

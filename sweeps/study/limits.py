@@ -5,9 +5,9 @@ from dataclasses import asdict
 
 import optuna
 
-from sweeps.budget import Reached, Tally, reached
 from sweeps.config import SweepConfig
 from sweeps.contract import Trial
+from sweeps.spending.budget import Reached, Tally, reached
 from sweeps.study.regret import MIN_COMPLETED, regret_bound
 from sweeps.study.snapshot import Facts
 from sweeps.study.storage import sync

@@ -8,9 +8,9 @@ from optuna.trial import FrozenTrial
 
 from search_spaces import Value
 from sweeps.contract import Scalar, Trial
-from sweeps.paired import fresh_seeds, losers
 from sweeps.study.snapshot import Facts
 from sweeps.study.source import NOTHING
+from sweeps.winner.paired import fresh_seeds, losers
 from trainer.config import Mode
 
 

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Report
-from sweeps.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder
 from sweeps.study.snapshot import Facts
 
 _TOLD = {Kind.COMPLETED: TrialState.COMPLETE, Kind.FAILED: TrialState.FAIL, Kind.LOST: TrialState.FAIL}

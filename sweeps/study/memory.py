@@ -7,7 +7,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from sweeps.contract import Listener, Tested, Trial
-from sweeps.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder
 from sweeps.study.snapshot import is_own, to_trial
 from sweeps.study.storage import sync
 

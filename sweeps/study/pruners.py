@@ -11,7 +11,7 @@ import optuna
 from optuna.pruners import BasePruner
 from pydantic import Field
 
-from sweeps.section import Section
+from sweeps.settings.section import Section
 from sweeps.study import rung_table
 from sweeps.study.halving import Halving
 from sweeps.study.rungs import Bracket, hyperband, rungs

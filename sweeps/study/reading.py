@@ -4,7 +4,7 @@ import optuna
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Trial
-from sweeps.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder
 from sweeps.study.snapshot import is_own, num_imported, to_trial
 from sweeps.study.storage import open_to_read
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 import optuna
 
 from search_spaces import Value
-from sweeps.requests import Answer
+from sweeps.steering.requests import Answer
 
 _PREFIX = "request:"
 

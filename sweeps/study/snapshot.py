@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces import Value
 from sweeps.contract import Kind, Scalar, Trial
-from sweeps.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder
 
 _ATTRIBUTE = "sweep"
 

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 
 from search_spaces import Point, Value
 from sweeps.config import SweepConfig
-from sweeps.spaces import first_points
+from sweeps.settings.spaces import first_points
 from sweeps.study.draw import draw
 from sweeps.study.duplicates import Asked, training_seed
 from sweeps.study.grid import grid

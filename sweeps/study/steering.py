@@ -8,9 +8,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search_spaces import Value
 from sweeps.config import SweepConfig
 from sweeps.contract import Trial
-from sweeps.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder
 from sweeps.halt import Halt
-from sweeps.requests import Answer, Pause, Request, Stop, Unpause
+from sweeps.steering.requests import Answer, Pause, Request, Stop, Unpause
 from sweeps.study.again import again
 from sweeps.study.decide import Situation, decided
 from sweeps.study.requests import Requests

@@ -12,8 +12,8 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeps.config import SweepConfig
+from sweeps.disk.folder import SweepFolder, cut_torn_line
 from sweeps.errors import PreflightError
-from sweeps.folder import SweepFolder, cut_torn_line
 
 
 class _NoLock(JournalFileOpenLock):

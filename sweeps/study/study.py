@@ -15,13 +15,13 @@ from typing import Self
 import optuna
 from optuna.trial import TrialState
 
-from sweeps.budget import Reached
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Outcome, Report, TrialSpec, Turn, Verdict
-from sweeps.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder
+from sweeps.disk.history import History
 from sweeps.halt import Halt
-from sweeps.history import History
-from sweeps.requests import Answer, Request
+from sweeps.spending.budget import Reached
+from sweeps.steering.requests import Answer, Request
 from sweeps.study.draw import write
 from sweeps.study.limits import Limits
 from sweeps.study.live import Live

@@ -13,11 +13,11 @@ from optuna.trial import TrialState, create_trial
 from search_spaces import Value
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
-from sweeps.selection import from_trials, rank
+from sweeps.settings.warm_start import Unfit, differences, disagreement, folder_of, line, read_config, translate
 from sweeps.study.draw import to_distribution
 from sweeps.study.reading import read_trials
 from sweeps.study.snapshot import ORIGIN
-from sweeps.warm_start import Unfit, differences, disagreement, folder_of, line, read_config, translate
+from sweeps.winner.selection import from_trials, rank
 
 _DONE = "warm_start"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Outcome, Report, Reporter, Trial, TrialSpec, Verdict
-from sweeps.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder
+from sweeps.disk.history import History
 from sweeps.halt import Halt
-from sweeps.history import History
 from sweeps.study.study import Study
 from trainer.report import Point
 

@@ -11,8 +11,8 @@ import pytest
 from sweeps import best
 from sweeps.best import NoBestError
 from sweeps.contract import Kind
-from sweeps.history import History
-from sweeps.selection import rank
+from sweeps.disk.history import History
+from sweeps.winner.selection import rank
 from tests.sweeps.record.recorded import PATIENCE_S, Sweep, ended, live_trial, measured, sweep_config
 from trainer.checkpoint import CheckpointError, write_checkpoint
 from trainer.config import TrainConfig

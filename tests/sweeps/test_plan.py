@@ -12,8 +12,8 @@ import pytest
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Outcome, TrialSpec, Verdict
+from sweeps.disk.folder import SweepFolder
 from sweeps.errors import Exit, PreflightError
-from sweeps.folder import SweepFolder
 from sweeps.plan import estimate, measure
 from sweeps.study.ahead import draw_ahead
 from sweeps.trial import TrainTrial

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from sweeps.config import SweepConfig, dump
+from sweeps.disk.folder import SweepFolder
 from sweeps.errors import ConfigError, PreflightError
-from sweeps.folder import SweepFolder
 from sweeps.launchers.in_process import InProcess
 from sweeps.preflight import check_worker, preflight, surroundings, what_else
 from tests.sweeps.synthetic import sweep_config

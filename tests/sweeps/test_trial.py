@@ -10,9 +10,9 @@ import pytest
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Outcome, Report, Reporter, TrialSpec, Verdict
-from sweeps.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder
 from sweeps.launchers.ray_tune import RayTune
-from sweeps.resources import ResourcesConfig
+from sweeps.settings.resources import ResourcesConfig
 from sweeps.trial import TrainTrial
 from tests.sweeps.synthetic import open_study, sweep_config
 

@@ -14,7 +14,7 @@ from sweeps.contract import Kind, Launcher, Turn
 from sweeps.launchers.build import build_launcher
 from sweeps.launchers.names import LAUNCHERS
 from sweeps.launchers.simulated import Simulated
-from sweeps.resources import ResourcesConfig
+from sweeps.settings.resources import ResourcesConfig
 from tests.sweeps.synthetic import Curve, open_study, sweep_config
 
 SIMULATED = "simulated"

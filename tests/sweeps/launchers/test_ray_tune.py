@@ -13,7 +13,7 @@ from sweeps.contract import Kind
 from sweeps.errors import PreflightError
 from sweeps.halt import Halt
 from sweeps.launchers.ray_tune import RayTune
-from sweeps.resources import ResourcesConfig
+from sweeps.settings.resources import ResourcesConfig
 from tests.sweeps.synthetic import Curve, open_study, sweep_config
 
 pytestmark = pytest.mark.slow

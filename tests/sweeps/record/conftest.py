@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.history import History
+from sweeps.disk.history import History
 from sweeps.record.store import Store
 from tests.sweeps.record.recorded import Sweep, sweep_config
 

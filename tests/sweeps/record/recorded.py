@@ -8,7 +8,7 @@ from typing import Any
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Scalar, Trial
-from sweeps.history import History
+from sweeps.disk.history import History
 from sweeps.record import Record, tags
 from sweeps.record.store import Run, Store
 from trainer.report import Point

@@ -16,7 +16,7 @@ DRIVER = """
 import sys, time
 from pathlib import Path
 from sweeps.contract import Kind
-from sweeps.history import History
+from sweeps.disk.history import History
 from tests.sweeps.record.recorded import Sweep, ended, live_trial, measured, sweep_config
 
 path = Path(sys.argv[1])

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.contract import Kind
-from sweeps.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder
 from sweeps.record.reader import find, locate
 from tests.sweeps.record.recorded import PATIENCE_S, Sweep, ended, live_trial, measured
 from trainer.document import ConfigError

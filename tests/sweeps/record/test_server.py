@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from sweeps.contract import Kind, Trial
-from sweeps.history import History
+from sweeps.disk.history import History
 from sweeps.record import RecordError, check
 from sweeps.record.reader import find
-from sweeps.selection import from_trials, rank
+from sweeps.winner.selection import from_trials, rank
 from tests.sweeps.record.recorded import METRIC, PATIENCE_S, Sweep, ended, live_trial, measured, sweep_config
 from tests.sweeps.record.server import Server
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from sweeps.contract import Kind, Trial
-from sweeps.history import History
-from sweeps.paired import ConfirmConfig
+from sweeps.disk.history import History
 from sweeps.report import render
-from sweeps.selection import choose, from_trials, rank
+from sweeps.winner.paired import ConfirmConfig
+from sweeps.winner.selection import choose, from_trials, rank
 from tests.sweeps.record.recorded import METRIC, ended, live_trial, measured, sweep_config
 
 VOID = {"meta", "link", "br", "img"}

@@ -6,8 +6,8 @@ import pytest
 
 from sweeps.config import SweepConfig, dump
 from sweeps.contract import Kind, TrialSpec
+from sweeps.disk.folder import SweepFolder, write_atomically
 from sweeps.errors import PreflightError
-from sweeps.folder import SweepFolder, write_atomically
 from sweeps.launchers.in_process import InProcess
 from sweeps.simulation.command import simulate_config
 from sweeps.simulation.recorded import Recorded

@@ -9,13 +9,13 @@ import pytest
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Outcome, Report, Reporter, Trial, TrialSpec, Turn, Verdict
-from sweeps.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder
+from sweeps.disk.history import History
 from sweeps.halt import Halt
-from sweeps.history import History
 from sweeps.launchers.in_process import InProcess
-from sweeps.selection import from_trials, rank
 from sweeps.study.regret import regret_bound
 from sweeps.study.study import Study
+from sweeps.winner.selection import from_trials, rank
 from tests.sweeps.synthetic import METRIC, Curve, report_of, sweep_config
 
 HOUR = 3600.0

@@ -10,7 +10,7 @@ from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Outcome, TrialSpec, Turn, Verdict
 from sweeps.halt import Halt
 from sweeps.launchers.in_process import InProcess
-from sweeps.requests import Extend, Pause, Request, Retry, Stop, Try, Unpause
+from sweeps.steering.requests import Extend, Pause, Request, Retry, Stop, Try, Unpause
 from sweeps.study.study import Study
 from tests.sweeps.synthetic import Curve, open_study, report_of, sweep_config
 

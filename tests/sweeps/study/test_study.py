@@ -8,8 +8,8 @@ import optuna
 import pytest
 
 from sweeps.contract import Kind, Outcome, Tested, Trial, TrialSpec, Turn, Verdict
+from sweeps.disk.folder import SweepFolder
 from sweeps.errors import PreflightError
-from sweeps.folder import SweepFolder
 from sweeps.halt import Halt
 from sweeps.launchers.in_process import InProcess
 from sweeps.study.storage import refuse_foreign

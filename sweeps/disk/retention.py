@@ -1,0 +1,65 @@
+"""The disk of the whole sweep: what is no longer worth its place goes at once.
+
+Kept are the best weights of the `top_k` trials, all that belongs to trials that still live, and what the newest `top_k` failed
+trials would go on from if they were tried again.
+"""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from sweeps.config import SweepConfig
+from sweeps.contract import Kind, Trial
+from sweeps.disk.folder import SweepFolder
+from sweeps.winner.selection import from_trials, rank
+
+
+class Retention:
+    """Listens to a sweep and removes folders nobody will need."""
+
+    def __init__(self, config: SweepConfig, folder: SweepFolder, trials: Iterable[Trial]) -> None:
+        self._config = config
+        self._folder = folder
+        self._trials = {trial.number: trial for trial in trials}
+        self._clean()
+
+    def trial_changed(self, trial: Trial) -> None:
+        """Cleans up once a trial has ended."""
+        self._trials[trial.number] = trial
+        if trial.outcome is not None:
+            self._clean()
+
+    def _clean(self) -> None:
+        ended = {number for number, trial in self._trials.items() if trial.outcome is not None} - self._retriable()
+        kept = self._kept()
+        for kind in ("resume", "checkpoints"):
+            for folder in _numbered(self._folder.path / kind, ended):
+                if not any(path.is_relative_to(folder) for path in kept):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def _kept(self) -> list[Path]:
+        """What is needed of trials that have ended: the best weights, and where those go on from that are tried again."""
+        ranking = rank(from_trials(self._trials.values(), self._config.metric), mode=self._config.mode)
+        best = [each.checkpoint for each in ranking[: self._config.keep.top_k]]
+        alive = [trial for trial in self._trials.values() if trial.outcome is None]
+        needed = [*best, *(trial.checkpoint for trial in alive), *(trial.resume for trial in alive)]
+        return [Path(path) for path in needed if path]
+
+    def _retriable(self) -> set[int]:
+        """The newest trials that failed with a state to go on from, and were not tried again yet."""
+        again = {trial.retry_of for trial in self._trials.values()}
+        failed = (
+            trial for trial in self._trials.values() if trial.outcome in (Kind.FAILED, Kind.LOST) and trial.resume
+        )
+        return set(sorted(trial.number for trial in failed if trial.number not in again)[-self._config.keep.top_k :])
+
+
+def _numbered(folder: Path, numbers: set[int]) -> list[Path]:
+    """The attempts' folders (`0007-1`) of some trials."""
+    if not folder.exists():
+        return []
+    return [
+        path
+        for path in folder.iterdir()
+        if path.name.split("-")[0].isdigit() and int(path.name.split("-")[0]) in numbers
+    ]

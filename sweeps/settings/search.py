@@ -1,0 +1,118 @@
+"""How a sweep searches: the sampler, the pruner and their options, and which of them fit a space and a budget."""
+
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import InitErrorDetails
+
+from search_spaces import AnySpace, Point
+from search_spaces.space import problem
+from sweeps.settings.section import Section
+from sweeps.study.grid import MAX_POINTS, continuous, grid
+from sweeps.study.pruners import PRUNERS, AnyPruner, Asha
+from sweeps.study.samplers import SAMPLERS, always_there, startup_trials
+from trainer.config import Count, TrainConfig
+from trainer.document import nearest, unknown
+
+_GP_TRIALS = 1000
+"""More than these a Gaussian process does not bear: its time grows with their cube."""
+
+
+class SearchConfig(Section):
+    """How configurations are chosen, and when hopeless ones are stopped."""
+
+    sampler: str = "tpe"
+    pruner: AnyPruner = Field(default_factory=Asha)
+    """A name, or `{name: asha, reduction_factor: 3}`; the options are explained in sweeps/study/pruners.py."""
+    startup_trials: Count | Literal["auto"] = "auto"
+    """Random trials before a sampler's model is asked; `auto` is a quarter of the budget, 4 to 10."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Draws the configurations; `train.seed` trains them."""
+    points: tuple[Point, ...] | None = None
+    """Configurations to try first, in place of the space's own; what one leaves out is drawn. Empty tries none."""
+
+    @field_validator("sampler")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in SAMPLERS:
+            raise ValueError(unknown("sampler", value, SAMPLERS))
+        if value == "cmaes" and find_spec("cmaes") is None:
+            raise ValueError("'cmaes' needs a package of its own; install it by: pip install 'sweeps[cmaes]'")
+        return value
+
+    @field_validator("pruner", mode="before")
+    @classmethod
+    def _pruner(cls, value: object) -> AnyPruner:
+        """Reads a name, or a name with options."""
+        if isinstance(value, AnyPruner):
+            return value
+        written = {"name": value} if isinstance(value, str) else value
+        if not isinstance(written, Mapping) or "name" not in written:
+            raise ValueError(f"needs a name, as in `pruner: asha` or `pruner: {{name: asha, ...}}`, got {value!r}")
+        name = written["name"]
+        if name == "wilcoxon":
+            raise ValueError(
+                "'wilcoxon' compares two trials seed by seed, and here each trial has one seed and one curve; "
+                f"known: {', '.join(PRUNERS)}"
+            )
+        if name not in PRUNERS:
+            raise ValueError(unknown("pruner", name, PRUNERS))
+        try:
+            return PRUNERS[name].model_validate(dict(written))
+        except ValidationError as error:
+            details = [_in_our_words(item, name) for item in error.errors()]
+            raise ValidationError.from_exception_data("pruner", details) from None
+
+    def num_startup_trials(self, num_trials: int) -> int:
+        """Random trials of a sweep of `num_trials`."""
+        return startup_trials(num_trials) if self.startup_trials == "auto" else self.startup_trials
+
+    def num_trials(self, space: AnySpace, budget: int) -> int:
+        """How many trials there will be: the budget, or the whole grid."""
+        return min(budget, len(grid(space, self.seed))) if self.sampler == "grid" else budget
+
+
+def misfits(search: SearchConfig, space: AnySpace | None, train: TrainConfig | None) -> Iterator[InitErrorDetails]:
+    """What the search cannot do with a space and a training; None is what could not be read."""
+    if space is not None:
+        yield from (problem(("sampler",), message) for message in _sampler_misfits(search, space))
+    if train is not None and search.pruner.name != "none" and not search.pruner.table(train.validations, 1):
+        yield problem(
+            ("pruner",),
+            f"{search.pruner.name} with {_options(search)} never judges within {train.validations} validations; "
+            "raise train.validations, or take pruner: none",
+        )
+
+
+def budget_misfit(search: SearchConfig, num_trials: int) -> str | None:
+    """What the search cannot do with a budget."""
+    if search.sampler == "gp" and num_trials > _GP_TRIALS:
+        return f"gp bears at most {_GP_TRIALS} trials, got {num_trials}; tpe has no such limit"
+    return None
+
+
+def _sampler_misfits(search: SearchConfig, space: AnySpace) -> Iterator[str]:
+    if search.sampler == "grid" and continuous(space):
+        names = ", ".join(continuous(space))
+        yield f"grid needs a finite space, and these have no end of values: {names}; give them a step or choices"
+    elif search.sampler == "grid" and not grid(space, search.seed):
+        yield f"the grid has more than {MAX_POINTS:,} points; take fewer values, or sampler: qmc"
+    if search.sampler == "cmaes" and not always_there(space, numbers_only=True):
+        yield "cmaes needs a number that varies in every trial, and this space has none; take sampler: tpe"
+
+
+def _options(search: SearchConfig) -> str:
+    options = search.pruner.model_dump(exclude={"name"})
+    return ", ".join(f"{name} {value}" for name, value in options.items())
+
+
+def _in_our_words(item: Any, name: str) -> InitErrorDetails:
+    """A finding of pydantic about an option, as a finding about the search."""
+    if item["type"] != "extra_forbidden":
+        return problem(item["loc"], item["msg"], item["type"], item["input"])
+    option = item["loc"][-1]
+    known = [each for each in PRUNERS[name].model_fields if each != "name"]
+    has = f"it has: {', '.join(known)}" if known else "it has none"
+    return problem(item["loc"], f"{name} has no option '{option}'; {has}{nearest(option, known)}")

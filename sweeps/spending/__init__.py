@@ -1,0 +1,1 @@
+"""What a sweep spends: its limits, and what it has cost."""

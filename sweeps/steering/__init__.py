@@ -1,0 +1,1 @@
+"""Steering a sweep that runs, from another process."""

@@ -1,0 +1,1 @@
+"""Who wins a sweep, and how sure that is."""

@@ -1,0 +1,112 @@
+"""One driver a sweep."""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from sweeps.disk import lease as module
+from sweeps.disk.lease import Lease, Owner, read_owner
+from sweeps.errors import PreflightError
+from sweeps.halt import Halt
+
+HOLD = "import sys, time; from pathlib import Path; from sweeps.halt import Halt; from sweeps.disk.lease import Lease\n"
+HOLD += "with Lease(Path(sys.argv[1]), Halt()): print('held', flush=True); time.sleep(60)"
+
+
+def take(path: Path) -> Lease:
+    return Lease(path, Halt())
+
+
+def test_it_is_gone_after_use(tmp_path: Path) -> None:
+    with take(tmp_path / "lease") as lease:
+        assert lease.held()
+        assert (tmp_path / "lease").exists()
+    assert read_owner(tmp_path / "lease") is None
+
+
+def test_a_second_driver_is_refused_and_told_who_has_it(tmp_path: Path) -> None:
+    owner = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "lease")], stdout=subprocess.PIPE)
+    try:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == b"held\n"
+        with pytest.raises(PreflightError, match=f"process {owner.pid}"), take(tmp_path / "lease"):
+            pass
+        owner.kill()
+        owner.wait()
+        with take(tmp_path / "lease"):
+            taken = read_owner(tmp_path / "lease")
+            assert taken is not None
+            assert taken.fence == 2
+    finally:
+        owner.kill()
+        owner.wait()
+        owner.stdout.close()  # type: ignore[union-attr]
+
+
+def test_another_process_of_the_same_number_is_not_the_owner(tmp_path: Path) -> None:
+    gone = replace(Owner.here(fence=7), started=1.0, heartbeat=time.time() - 120)
+    (tmp_path / "lease").write_text(json.dumps(asdict(gone)))
+    with take(tmp_path / "lease") as lease:
+        assert lease.held()
+
+
+@pytest.mark.parametrize(("age_s", "alive"), [(5, True), (120, False)])
+def test_on_another_host_the_heartbeat_decides(age_s: float, alive: bool) -> None:  # noqa: FBT001
+    owner = replace(Owner.here(fence=1), host="elsewhere", heartbeat=time.time() - age_s)
+    assert owner.alive() is alive
+
+
+def test_an_owner_that_beats_is_alive_though_the_clock_was_set() -> None:
+    assert replace(Owner.here(fence=1), started=1.0).alive()
+
+
+def test_an_owner_of_an_earlier_boot_is_gone() -> None:
+    assert not replace(Owner.here(fence=1), boot="earlier").alive()
+
+
+def test_who_cannot_beat_gives_up_before_another_could_take_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr(module, "STALE_S", 0.4)
+    halt = Halt()
+    folder = tmp_path / "sweep"
+    with Lease(folder / "lease", halt):
+        folder.rename(tmp_path / "gone")
+        folder.write_text("in the way")
+        assert halt.lost.wait(5)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"host": 1}'])
+def test_a_torn_lease_is_taken_over(tmp_path: Path, text: str) -> None:
+    (tmp_path / "lease").write_text(text)
+    with take(tmp_path / "lease") as lease:
+        assert lease.held()
+
+
+def test_an_owner_that_was_replaced_notices_and_leaves_the_new_lease_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HEARTBEAT_S", 0.02)
+    halt = Halt()
+    with Lease(tmp_path / "lease", halt):
+        new = replace(Owner.here(fence=9), host="elsewhere")
+        (tmp_path / "lease").write_text(json.dumps(asdict(new)))
+        assert halt.lost.wait(5)
+        assert halt.stop.is_set()
+    assert read_owner(tmp_path / "lease") == new
+
+
+def test_the_heart_beats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HEARTBEAT_S", 0.02)
+    with take(tmp_path / "lease"):
+        first = read_owner(tmp_path / "lease")
+        deadline = time.monotonic() + 5
+        while read_owner(tmp_path / "lease") == first:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
