@@ -103,7 +103,7 @@ class Sampled:
             past.stay_within(self.config.space)
         if search.sampler == "tpe":
             past.thin(TPE_HISTORY)
-            if not past.has_sound(occasion.startup_trials):
+            if not past.best_are_sound():
                 past.sampler = SAMPLERS["random"](occasion)
         if search.sampler in WITHOUT_PRUNED:
             past.rank_cliffs_worst()

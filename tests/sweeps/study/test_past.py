@@ -3,6 +3,7 @@
 import math
 
 import optuna
+import pytest
 from optuna.trial import TrialState, create_trial
 
 from sweeps.study.past import Past
@@ -30,13 +31,22 @@ def test_a_long_history_is_thinned_but_keeps_the_best_and_what_runs() -> None:
     assert ended[-1] >= 90
 
 
-def test_a_start_of_cliffs_alone_teaches_nothing() -> None:
+@pytest.mark.parametrize(
+    ("values", "sound"),
+    [
+        ([], False),
+        ([math.nan] * 3, False),
+        ([0.5], True),
+        ([math.nan] * 9 + [0.5], True),
+        ([math.nan] * 10 + [0.5], False),
+    ],
+)
+def test_of_cliffs_alone_there_is_nothing_to_learn(values: list[float], *, sound: bool) -> None:
     study = optuna.create_study(direction="maximize")
-    for value in (math.nan, 0.5, math.nan, 0.6):
+    for value in values:
         trial = study.ask()
         trial.report(value, 1)
         study.tell(trial, state=TrialState.PRUNED)
     study.ask()
     past = Past(study, study.get_trials(deepcopy=False)[-1], optuna.samplers.RandomSampler())
-    assert past.has_sound(2)
-    assert not past.has_sound(3)
+    assert past.best_are_sound() is sound
