@@ -32,7 +32,7 @@ TRIALS = 32
 STEPS = TRIALS * VALIDATIONS * Synthetic.num_steps
 """What those cost."""
 MARKS = tuple(STEPS * twentieth / 20 for twentieth in range(1, 21))
-FINALISTS, FRESH_SEEDS = 3, (1001, 1002, 1003)
+FINALISTS, FRESH_SEEDS = 4, (1001, 1002, 1003)
 
 
 @cache

@@ -88,6 +88,10 @@ class SweepConfig(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     train: TrainConfig
     space: Space | FunctionSpace
+    metrics: list[dict[str, Mode]] = Field(default_factory=list)
+    """All that is wanted of a model, as in `[{val_accuracy: max}, {train_seconds: min}]`. The first is what trials are pruned by and the
+    winner is chosen by, and what the search optimizes unless `search.objectives` is `all`; the Pareto set of all is told at the
+    end. Left out, it is `train.metric` alone."""
     search: SearchConfig = Field(default_factory=SearchConfig)
     budget: BudgetConfig = Field(default_factory=BudgetConfig)
     resources: ResourcesConfig = Field(default_factory=ResourcesConfig)
@@ -96,9 +100,6 @@ class SweepConfig(Section):
     keep: KeepConfig = Field(default_factory=KeepConfig)
     warm_start: WarmStartConfig = Field(default_factory=WarmStartConfig)
     confirm: ConfirmConfig | None = None
-    metrics: list[dict[str, Mode]] = Field(default_factory=list)
-    """All that is wanted of a model, as in `[{val_accuracy: max}, {train_seconds: min}]`. The first is what the search optimizes, prunes
-    by and chooses by; the Pareto set of all is told at the end. Left out, it is `train.metric` alone."""
 
     @field_validator("space", mode="wrap")
     @classmethod
@@ -113,7 +114,7 @@ class SweepConfig(Section):
     @field_validator("search")
     @classmethod
     def _fits_the_space(cls, search: SearchConfig, info: ValidationInfo) -> SearchConfig:
-        details = list(misfits(search, info.data.get("space"), info.data.get("train")))
+        details = list(misfits(search, info.data.get("space"), info.data.get("train"), info.data.get("metrics")))
         if details:
             raise ValidationError.from_exception_data("search", details)
         return search

@@ -1,6 +1,6 @@
 """How a sweep searches: the sampler, the pruner and their options, and which of them fit a space and a budget."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
@@ -28,6 +28,8 @@ class SearchConfig(Section):
     """A name, or `{name: asha, reduction_factor: 3}`; the options are explained in sweeps/study/pruners.py."""
     startup_trials: Count | Literal["auto"] = "auto"
     """Random trials before a sampler's model is asked; `auto` is a quarter of the budget, 4 to 10."""
+    objectives: Literal["first", "all"] = "first"
+    """Which of the sweep's `metrics` the sampler is after. With `all` nothing can be pruned."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Draws the configurations; `train.seed` trains them."""
     points: tuple[Point, ...] | None = None
@@ -74,8 +76,12 @@ class SearchConfig(Section):
         return min(budget, len(grid(space, self.seed))) if self.sampler == "grid" else budget
 
 
-def misfits(search: SearchConfig, space: AnySpace | None, train: TrainConfig | None) -> Iterator[InitErrorDetails]:
-    """What the search cannot do with a space and a training; None is what could not be read."""
+def misfits(
+    search: SearchConfig, space: AnySpace | None, train: TrainConfig | None, metrics: Sequence[object] | None
+) -> Iterator[InitErrorDetails]:
+    """What the search cannot do with a space, a training and objectives; None is what could not be read."""
+    if search.objectives == "all" and metrics is not None:
+        yield from _objective_misfits(search, len(metrics))
     if space is not None:
         yield from (problem(("sampler",), message) for message in _sampler_misfits(search, space))
     if train is not None and search.pruner.name != "none" and not search.pruner.table(train.validations, 1):
@@ -101,6 +107,19 @@ def _sampler_misfits(search: SearchConfig, space: AnySpace) -> Iterator[str]:
         yield f"the grid has more than {MAX_POINTS:,} points; take fewer values, or sampler: qmc"
     if search.sampler == "cmaes" and not always_there(space, numbers_only=True):
         yield "cmaes needs a number that varies in every trial, and this space has none; take sampler: tpe"
+
+
+def _objective_misfits(search: SearchConfig, num_metrics: int) -> Iterator[InitErrorDetails]:
+    if num_metrics < 2:  # noqa: PLR2004 - with one there is no choice
+        yield problem(("objectives",), f"all needs several metrics to be after, and `metrics` names {num_metrics}")
+    if search.pruner.name != "none":
+        yield problem(
+            ("pruner",),
+            f"{search.pruner.name} judges by one metric and would stop what is good in another; "
+            "take pruner: none, or objectives: first",
+        )
+    if search.sampler == "cmaes":
+        yield problem(("sampler",), "cmaes is after one objective; take sampler: tpe, or objectives: first")
 
 
 def _options(search: SearchConfig) -> str:

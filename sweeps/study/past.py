@@ -3,7 +3,7 @@
 import copy
 import heapq
 import math
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Any, cast
 
 import optuna
@@ -13,6 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces import AnySpace, Space
 from sweeps.study.draw import to_distribution
+from sweeps.study.wanted import directions, shown
+from sweeps.winner.objectives import Objective
 
 _DRAFT = ":relative_params:"
 
@@ -54,6 +56,11 @@ class Past(optuna.Study):
         found = [each for each in self._before if states is None or each.state in states]
         return copy.deepcopy(found) if deepcopy else found
 
+    def want(self, objectives: Sequence[Objective]) -> None:
+        """Shows what the trials reached in several objectives, in place of the one that the study has."""
+        self._directions = directions(objectives)
+        self._before = [shown(each, objectives) for each in self._before]
+
     def thin(self, most: int) -> None:
         """Shows at most so many of the trials that have ended: the best completed ones, and the others evenly thinned.
 
@@ -63,8 +70,8 @@ class Past(optuna.Study):
         if len(told) <= most:
             return
         completed = [each for each in told if each.state == TrialState.COMPLETE]
-        pick = heapq.nsmallest if self.direction == optuna.study.StudyDirection.MINIMIZE else heapq.nlargest
-        best = {id(each) for each in pick(most // 10, completed, key=lambda each: each.value or 0.0)}
+        pick = heapq.nsmallest if self.directions[0] == optuna.study.StudyDirection.MINIMIZE else heapq.nlargest
+        best = {id(each) for each in pick(most // 10, completed, key=lambda each: each.values[0])}
         others = [each for each in told if id(each) not in best]
         left = most - len(best)
         kept = best | {id(others[place * len(others) // left]) for place in range(left)}
@@ -83,9 +90,12 @@ class Past(optuna.Study):
 
         For samplers that learn from completed trials only: to them, a cliff that stops trials would be unknown land.
         """
-        values = [each.value for each in self._before if each.state == TrialState.COMPLETE and each.value is not None]
-        if values:
-            worst = max(values) if self.direction == optuna.study.StudyDirection.MINIMIZE else min(values)
+        reached = list(zip(*(each.values for each in self._before if each.state == TrialState.COMPLETE), strict=True))
+        worst = [
+            max(values) if direction == optuna.study.StudyDirection.MINIMIZE else min(values)
+            for values, direction in zip(reached, self.directions, strict=False)
+        ]
+        if worst:
             self._before = [_completed(each, worst) if _fell(each) else each for each in self._before]
 
     def is_elsewhere(self, space: AnySpace) -> bool:
@@ -103,7 +113,7 @@ class Past(optuna.Study):
         """
         assert isinstance(space, Space)
         today = _distributions(space)
-        self._before = [_shown(each, today) for each in self._before if _lies_within(each, space)]
+        self._before = [_today(each, today) for each in self._before if _lies_within(each, space)]
 
 
 class _Aside:
@@ -123,11 +133,11 @@ def _fell(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.PRUNED and any(map(math.isnan, trial.intermediate_values.values()))
 
 
-def _completed(trial: FrozenTrial, value: float) -> FrozenTrial:
-    shown = copy.copy(trial)
-    shown.state = TrialState.COMPLETE
-    shown.value = value
-    return shown
+def _completed(trial: FrozenTrial, values: list[float]) -> FrozenTrial:
+    seen = copy.copy(trial)
+    seen.state = TrialState.COMPLETE
+    seen.values = values
+    return seen
 
 
 def _distributions(space: Space) -> dict[str, BaseDistribution]:
@@ -140,7 +150,7 @@ def _lies_within(trial: FrozenTrial, space: Space) -> bool:
     )
 
 
-def _shown(trial: FrozenTrial, today: dict[str, BaseDistribution]) -> FrozenTrial:
-    shown = copy.copy(trial)
-    shown.distributions = {name: today[name] for name in trial.params}
-    return shown
+def _today(trial: FrozenTrial, today: dict[str, BaseDistribution]) -> FrozenTrial:
+    seen = copy.copy(trial)
+    seen.distributions = {name: today[name] for name in trial.params}
+    return seen

@@ -101,6 +101,8 @@ class Sampled:
             self._ranges_changed = past.is_elsewhere(self.config.space)
         if self._ranges_changed:
             past.stay_within(self.config.space)
+        if search.objectives == "all":
+            past.want(self.config.objectives)
         if search.sampler == "tpe":
             past.thin(TPE_HISTORY)
             if not past.best_are_sound():

@@ -28,7 +28,11 @@ class Objective:
 
     def of(self, candidate: Candidate) -> float:
         """What a candidate reached in it; NaN if that is not known."""
-        return candidate.metrics.get(self.metric, candidate.costs.get(self.metric, math.nan))
+        return self.among(candidate.metrics, candidate.costs)
+
+    def among(self, metrics: Mapping[str, float], costs: Mapping[str, float]) -> float:
+        """The same of what was measured of a model and of its training."""
+        return metrics.get(self.metric, costs.get(self.metric, math.nan))
 
 
 def pareto(candidates: Iterable[Candidate], objectives: Sequence[Objective]) -> list[Candidate]:

@@ -27,7 +27,7 @@ _FIRST_FRESH = 1000
 class ConfirmConfig(Section):
     """Whether, after the search, the best are trained again with fresh seeds, and the winner is chosen among them."""
 
-    top_k: Count = 3
+    top_k: Count = 4
     seeds: Annotated[int, Field(ge=2)] = 3
     """Runs of each finalist, the same seeds for all; one alone would say nothing of the spread."""
 

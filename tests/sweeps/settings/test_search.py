@@ -30,6 +30,8 @@ def problems(*assignments: str) -> list[str]:
         ("search.pruner=threshold", "search.pruner.limit: is required and missing"),
         ("train.validations=1", "raise train.validations, or take pruner: none"),
         ("search.startup_trials=0", "search.startup_trials"),
+        ("search.objectives=all", "all needs several metrics to be after, and `metrics` names 0"),
+        ("search.objectives=alll", "'first' or 'all'"),
     ],
 )
 def test_what_cannot_be(assignment: str, said: str) -> None:
@@ -40,6 +42,17 @@ def test_what_cannot_be(assignment: str, said: str) -> None:
 def test_all_of_it_at_once() -> None:
     found = problems("search.sampler=grid", "train.validations=1", "budget.trials=0")
     assert len(found) == 3
+
+
+def test_several_objectives_cannot_be_pruned_by_one() -> None:
+    several = "metrics=[{val_accuracy: max}, {train_seconds: min}]"
+    assert load("quickstart", assignments=[several]).search.objectives == "first"
+    all_of_them = (several, "search.objectives=all", "search.pruner=none")
+    assert load("quickstart", assignments=all_of_them).search.objectives == "all"
+    pruned, drawn = problems(several, "search.objectives=all", "search.sampler=cmaes")
+    assert "median judges by one metric" in pruned
+    assert "take pruner: none, or objectives: first" in pruned
+    assert "cmaes is after one objective" in drawn
 
 
 def test_a_budget_that_a_gaussian_process_does_not_bear() -> None:
