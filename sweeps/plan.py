@@ -12,6 +12,7 @@ from sweeps.config import SweepConfig
 from sweeps.contract import Scalar
 from sweeps.errors import PreflightError, Problem
 from sweeps.launchers.build import build_launcher
+from sweeps.spending.budget import BudgetConfig
 from sweeps.study.ahead import draw_ahead
 from sweeps.words import duration
 from trainer.config import TrainConfig
@@ -39,8 +40,10 @@ class Estimate:
         slots: Trials at once.
         steps: Optimizer steps of a mean trial.
         trial_s: Seconds of a mean trial.
-        wall_s: Seconds of the sweep.
-        gpu_hours: Of all trials.
+        wall_s: Seconds of the search.
+        gpu_hours: Of all its trials.
+        confirm_s: Seconds of the confirmation that follows it, should no finalist be given up.
+        confirm_gpu_hours: Of that.
         disk_bytes: Most that lies there at once.
     """
 
@@ -50,6 +53,8 @@ class Estimate:
     trial_s: float
     wall_s: float
     gpu_hours: float
+    confirm_s: float
+    confirm_gpu_hours: float
     disk_bytes: int
 
 
@@ -92,8 +97,9 @@ def estimate(config: SweepConfig, probe: "Probe", drawn: Sequence[Mapping[str, S
     tokens = probe.num_tokens / first.epochs * epochs
     watching_s = config.train.validations * (probe.validation_s + probe.writing_s)
     trial_s = probe.startup_s + tokens / probe.tokens_per_second + watching_s
-    num_trials = config.num_trials
-    checkpoints = min(config.keep.top_k, num_trials) + 2 * slots + 1
+    num_trials, finalists = config.num_trials, min(config.confirm.top_k, config.num_trials) if config.confirm else 0
+    num_again = finalists * len(config.fresh_seeds)
+    checkpoints = min(config.keep.top_k, num_trials) + finalists + 2 * slots + 1
     return Estimate(
         num_trials=num_trials,
         slots=slots,
@@ -101,6 +107,8 @@ def estimate(config: SweepConfig, probe: "Probe", drawn: Sequence[Mapping[str, S
         trial_s=trial_s,
         wall_s=math.ceil(num_trials / slots) * trial_s,
         gpu_hours=num_trials * trial_s / 3600 * config.resources.gpus,
+        confirm_s=math.ceil(num_again / slots) * trial_s,
+        confirm_gpu_hours=num_again * trial_s / 3600 * config.resources.gpus,
         disk_bytes=checkpoints * probe.checkpoint_bytes + 2 * slots * probe.resume_bytes,
     )
 
@@ -116,11 +124,13 @@ def _lines(config: SweepConfig, probe: "Probe", estimated: Estimate, free_bytes:
     yield f"trial:   {estimated.steps:,.0f} steps, {duration(estimated.trial_s)}"
     yield f"time:    at most {duration(estimated.wall_s)} for {estimated.num_trials} trials on {slots}{_pruned(config, estimated)}"
     if estimated.gpu_hours:
-        money = (
-            budget.gpu_hour_price
-            and f", {estimated.gpu_hours * budget.gpu_hour_price:,.2f} at {budget.gpu_hour_price:g} each"
+        yield f"gpus:    at most {_gpu_hours(estimated.gpu_hours, budget)}"
+    if config.confirm:
+        gpus = f", {_gpu_hours(estimated.confirm_gpu_hours, budget)}" if estimated.confirm_gpu_hours else ""
+        yield (
+            f"confirm: at most {duration(estimated.confirm_s)}{gpus} more, for {config.confirm.top_k} finalists with "
+            f"{config.confirm.seeds} fresh seeds each; no limit of the budget counts them"
         )
-        yield f"gpus:    at most {estimated.gpu_hours:.3g} GPU hours{money or ''}"
     yield (
         f"disk:    {_size(estimated.disk_bytes)} of {_size(free_bytes)} that are free: {config.keep.top_k} best checkpoints, two "
         f"with two resume states for each slot, and the winner's copy in the record"
@@ -130,6 +140,11 @@ def _lines(config: SweepConfig, probe: "Probe", estimated: Estimate, free_bytes:
         yield f"note:    the space varies {', '.join(changing)}; all trials were taken to be as fast by the token as trial 0"
     if probe.note:
         yield f"note:    {probe.note}"
+
+
+def _gpu_hours(hours: float, budget: BudgetConfig) -> str:
+    price = budget.gpu_hour_price
+    return f"{hours:.3g} GPU hours" + (f", {hours * price:,.2f} at {price:g} each" if price else "")
 
 
 def _pruned(config: SweepConfig, estimated: Estimate) -> str:

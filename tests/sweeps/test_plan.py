@@ -84,10 +84,16 @@ def test_the_plan_says_how_it_was_estimated_and_leaves_nothing(small: SweepConfi
 @pytest.mark.slow
 def test_what_the_budget_would_cut_short_is_said(small: SweepConfig) -> None:
     limited = SweepConfig.model_validate(
-        {**small.model_dump(), "budget": {"hours": 1e-4}, "resources": {"launcher": "in_process", "trial_hours": 1e-4}}
+        {
+            **small.model_dump(),
+            "budget": {"hours": 1e-4},
+            "confirm": {},
+            "resources": {"launcher": "in_process", "trial_hours": 1e-4},
+        }
     )
     said = measure(limited)
     assert "budget:  hours 0.0001 would end it before" in said
+    assert re.search(r"confirm: at most .* more, for 4 finalists with 3 fresh seeds each", said)
     assert "trial_hours 0.0001 is shorter than a trial" in said
 
 
@@ -131,6 +137,16 @@ def test_what_keeps_a_worker_from_training_is_said_as_a_problem(tmp_path: Path) 
     assert said.returncode == Exit.PREFLIGHT
     assert said.stderr.startswith("error: accelerator:")
     assert "Traceback" not in said.stderr
+
+
+def test_a_confirmation_is_planned_beside_the_search(tmp_path: Path) -> None:
+    plain, config = sweep_config(tmp_path), sweep_config(tmp_path, confirm={"top_k": 3, "seeds": 3})
+    drawn = list(draw_ahead(config, 2))
+    without, found = estimate(plain, PROBE, drawn, slots=2), estimate(config, PROBE, drawn, slots=2)
+    assert without.confirm_s == 0
+    assert found.confirm_s == 5 * found.trial_s  # nine trials on two slots
+    assert found.wall_s == without.wall_s
+    assert found.disk_bytes == without.disk_bytes + 3 * PROBE.checkpoint_bytes
 
 
 def test_a_slower_rate_takes_longer(tmp_path: Path) -> None:
