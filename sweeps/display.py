@@ -12,7 +12,7 @@ from rich.text import Text
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
 from sweeps.spending.cost import cost_of
-from sweeps.steering.requests import Answer
+from sweeps.steering.requests import Answer, Pause, Unpause
 from sweeps.words import duration, show
 
 _STYLES = {
@@ -34,6 +34,7 @@ class Display:
         self._config = config
         self._console = console
         self._trials = {trial.number: trial for trial in trials}
+        self._paused = False
         self._begun = time.monotonic()
         self._ended_before = self._ended()
         self._live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=False)
@@ -61,6 +62,8 @@ class Display:
     def answered(self, answer: Answer, config: SweepConfig) -> None:
         """Shows a request and its answer; the budget may be another since. Called by another thread."""
         self._config = config
+        if answer.accepted and answer.request in (str(Pause()), str(Unpause())):
+            self._paused = answer.request == str(Pause())
         say(self._console, f"{answer.request}: {answer.text}")
 
     def _line(self, trial: Trial) -> str:
@@ -81,9 +84,8 @@ class Display:
 
     def _render(self) -> Group:
         names = self._config.space.names
-        table = Table(
-            title=f"{self._config.name}: {self._ended()} of {self._config.num_trials} trials ended", expand=False
-        )
+        title = f"{self._config.name}: {self._ended()} of {self._config.num_trials} trials ended"
+        table = Table(title=f"{title}, paused" if self._paused else title, expand=False)
         table.add_column("trial", justify="right")
         table.add_column("outcome")
         table.add_column("at", justify="right")

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from sweeps.contract import Kind, Trial
 from sweeps.display import Display
+from sweeps.steering.requests import Answer
 from sweeps.words import duration, show
 from tests.sweeps.synthetic import METRIC, sweep_config
 
@@ -82,3 +83,20 @@ def test_durations_are_short(seconds: float, text: str) -> None:
 
 def test_settings_are_short() -> None:
     assert [show(value) for value in (0.000012345, 3, "cosine", True)] == ["1.23e-05", "3", "cosine", "True"]
+
+
+def test_a_paused_sweep_says_so_until_it_goes_on(tmp_path: Path) -> None:
+    text, config = io.StringIO(), sweep_config(tmp_path)
+    display = Display(config, [], Console(file=text, force_terminal=True, width=140))
+    with display:
+        for request, accepted in (("pause", False), ("pause", True), ("unpause", True)):
+            display.answered(Answer(accepted=accepted, text="so it is", request=request, at_ms=0), config)
+            display.trial_changed(trial(0, 0.8, None))
+            titles = [line for line in _frame(display).splitlines() if "trials ended" in line]
+            assert ("paused" in titles[-1]) is (request == "pause" and accepted)
+
+
+def _frame(display: Display) -> str:
+    text = io.StringIO()
+    Console(file=text, width=140).print(display._render())
+    return text.getvalue()
