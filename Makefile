@@ -16,7 +16,7 @@ ui: $(READY) ## Serve the MLflow page of the default sweep until Ctrl+C
 	$(BIN)/sweeps ui quickstart
 
 test: $(READY) ## Run all tests
-	$(BIN)/pytest --numprocesses logical --maxprocesses 4
+	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
 test-fast: $(READY) ## Run the tests that take milliseconds
 	$(BIN)/pytest -m "not slow"
