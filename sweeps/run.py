@@ -22,7 +22,7 @@ from sweeps.halt import Halt
 from sweeps.launchers.build import build_launcher
 from sweeps.preflight import check_worker, preflight
 from sweeps.record import Record
-from sweeps.report import render
+from sweeps.report import write_report
 from sweeps.signals import stop_on_signals
 from sweeps.spending.cost import cost_of
 from sweeps.steering.asking import inbox, run_steered
@@ -167,27 +167,23 @@ def _close(
     test = choice.tested.metrics if choice and choice.tested else {}
     ended = study.ended if choice else ""
     cost = cost_of(config, [*study.trials(), *confirmations]).metrics
-    report = render(
+    report = write_report(
         config,
+        folder,
         trials=study.trials(),
-        winner=winner,
         confirmations=confirmations,
-        ranking=choice.ranking if choice else (),
-        test=test,
-        environment=environment(),
-        notes=choice.notes if choice else (),
+        choice=choice,
         ended=ended,
         steering=study.notes(),
     )
-    write_atomically(folder.report, report)
     if choice is None:
-        return record.finish("stopped", files=[folder.report], cost=cost, timeout_s=_HASTE_S)
+        return record.finish("stopped", files=report, cost=cost, timeout_s=_HASTE_S)
     return record.finish(
         "finished" if winner else "failed",
         winner=winner,
         pareto=pareto(from_trials(study.trials(), config.metric), config.objectives) if config.metrics else (),
         test=test,
-        files=[folder.report, folder.test_results, *([] if config.has_secrets else [folder.config])],
+        files=[*report, folder.test_results, *([] if config.has_secrets else [folder.config])],
         model=winner.checkpoint if winner else None,
         cost=cost,
         reason=ended,

@@ -43,6 +43,11 @@ class SweepFolder:
         return self.path / "report.html"
 
     @property
+    def charts(self) -> Path:
+        """Its charts, as pictures."""
+        return self.path / "charts"
+
+    @property
     def inbox(self) -> Path:
         """Requests of other processes, and below it their answers."""
         return self.path / "inbox"
@@ -73,19 +78,19 @@ class SweepFolder:
         return self.path / "logs" / f"{number:04d}-{attempt}.log"
 
 
-def write_atomically(path: Path, text: str, *, private: bool = False) -> None:
-    """Writes a file so that a reader, or a crash, finds the old text or the new, never a part.
+def write_atomically(path: Path, content: str | bytes, *, private: bool = False) -> None:
+    """Writes a file so that a reader, or a crash, finds the old content or the new, never a part.
 
     Args:
         path: The file; its folder is made.
-        text: All of it.
+        content: All of it; text as UTF-8.
         private: Only the owner may read it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         if not private:

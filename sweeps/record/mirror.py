@@ -130,7 +130,7 @@ class Mirror:
                 told = {tags.PARETO: "true" if number in ending.pareto else "false"}
                 self._children[number] = self._update(store, run, tags=told)
         for file in ending.files:
-            store.upload(self.parent.run_id, file)
+            store.upload(self.parent.run_id, file, to=file.name if file.is_dir() else None)
         model = {} if ending.model is None else {tags.MODEL: f"{ending.winner}, seed {ending.seed}"}
         if ending.model is not None and not model.items() <= self.parent.tags.items():
             store.upload(self.parent.run_id, ending.model, to="model")

@@ -1,38 +1,30 @@
 """Puts what a sweep found into the report's template."""
 
+import json
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
-from sweeps.report.charts import curves_chart, history_chart, pareto_chart
+from sweeps.report.colors import DARK, LIGHT
 from sweeps.report.confirmed import finalist_rows, sentences
-from sweeps.spending.cost import cost_of
+from sweeps.report.figures import charts, slices
+from sweeps.report.leaderboard import rows
+from sweeps.report.subject import Subject
+from sweeps.spending.cost import Cost, cost_of
 from sweeps.winner.findings import findings
 from sweeps.winner.objectives import pareto
 from sweeps.winner.selection import Candidate, from_trials, rank
 from sweeps.words import duration, show
 
 _TEMPLATE = "report.html.j2"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Row:
-    """One line of the leaderboard, as text. `place` is empty for what cannot win."""
-
-    place: str
-    trial: int
-    outcome: str
-    value: str
-    params: list[str]
-    seconds: str
-    reason: str
-    won: bool
+_FIRST_ROWS = 25
+"""So many rows of the leaderboard are open; the others are behind a click."""
+_MOST_REASONS = 8
 
 
 def render(
@@ -47,6 +39,7 @@ def render(
     confirmations: Sequence[Trial] = (),
     ranking: Sequence[Candidate] = (),
     steering: Sequence[str] = (),
+    importances: Mapping[str, float] | None = None,
 ) -> str:
     """The report as one HTML text that loads nothing from anywhere.
 
@@ -61,37 +54,42 @@ def render(
         confirmations: The runs of the finalists with fresh seeds.
         ranking: Who may win, best first.
         steering: What the sweep began with, and what people have asked of it while it ran.
+        importances: Parameter -> its share in what made values differ.
     """
     won = None if winner is None else winner.trial
-    candidates = from_trials(trials, config.metric)
-    front = pareto(candidates, config.objectives) if len(config.objectives) > 1 else []
-    template = _environment().get_template(_TEMPLATE)
-    return template.render(
-        config=config,
-        winner=winner,
-        scores=_scores(config, winner, test),
-        params={} if winner is None else {name: show(value) for name, value in winner.params.items()},
-        notes=list(notes),
-        steering=steering,
-        findings=findings(config, trials, winner),
-        finalists=finalist_rows(config, trials, confirmations, ranking),
-        confirmed=[] if winner is None else sentences(winner, config.metric),
-        objectives=config.objectives,
-        front=[(each, [_short(objective.of(each)) for objective in config.objectives]) for each in front],
-        front_chart=Markup(  # noqa: S704 - our own SVG
-            pareto_chart(candidates, objectives=config.objectives, winner=won) if front else ""
-        ),
-        outcomes=_outcomes(trials),
-        num_trials=len(trials),
-        spread=_spread(config, trials),
-        cost=str(cost_of(config, [*trials, *confirmations])),
-        ended=ended,
-        searched=list(config.space.names),
-        rows=_rows(config, trials, won),
-        history=Markup(history_chart(trials, metric=config.metric, mode=config.mode, winner=won)),  # noqa: S704 - our own SVG
-        curves=Markup(curves_chart(trials, metric=config.metric, winner=won)),  # noqa: S704
-        settings={name: show(value) for name, value in config.train.model_dump().items()},
-        environment=environment,
+    subject = Subject(config=config, trials=trials, winner=won, ranking=ranking, importances=importances or {})
+    confirmed = [] if winner is None else sentences(winner, config.metric)
+    return (
+        _environment()
+        .get_template(_TEMPLATE)
+        .render(
+            config=config,
+            light=LIGHT,
+            dark=DARK,
+            winner=winner,
+            scores=_scores(config, winner, test),
+            params={} if winner is None else {name: show(value) for name, value in winner.params.items()},
+            again="" if winner is None else _train_again(config, winner),
+            notes=[*notes, *confirmed[1:], *findings(config, trials, winner)],
+            steering=steering,
+            finalists=finalist_rows(config, trials, confirmations, ranking),
+            confirmed=confirmed[:1],
+            front=_front(config, trials),
+            outcomes=_outcomes(trials),
+            reasons=_reasons(trials),
+            num_trials=len(trials),
+            num_completed=sum(trial.outcome is Kind.COMPLETED for trial in trials),
+            spread=_spread(config, trials),
+            cost=_cost(cost_of(config, [*trials, *confirmations]), [*trials, *confirmations]),
+            ended=ended,
+            searched=list(config.space.names),
+            rows=rows(config, trials, ranking, won),
+            first_rows=_FIRST_ROWS,
+            charts=charts(subject),
+            slices=slices(subject),
+            settings={name: show(value) for name, value in config.train.model_dump().items()},
+            environment=environment,
+        )
     )
 
 
@@ -115,6 +113,23 @@ def _scores(config: SweepConfig, winner: Candidate | None, test: Mapping[str, fl
     return scores
 
 
+def _train_again(config: SweepConfig, winner: Candidate) -> str:
+    """The command that trains the winner's settings once more, with its seed."""
+    file = Path(config.storage.path) / config.name / "sweep.yaml"
+    settings = {**winner.params, "seed": winner.seeds[0]}
+    written = [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in settings.items()]
+    lines = [["python", "-m", "trainer", str(file), "--test"], *(["--set", each] for each in written)]
+    return " \\\n  ".join(map(shlex.join, lines))
+
+
+def _front(config: SweepConfig, trials: Sequence[Trial]) -> list[tuple[int, list[str]]]:
+    """Trials that no other beats in everything that is wanted, and what they reached in each; none where one thing is wanted."""
+    if len(config.objectives) < 2:  # noqa: PLR2004
+        return []
+    found = pareto(from_trials(trials, config.metric), config.objectives)
+    return [(each.trial, [_short(objective.of(each)) for objective in config.objectives]) for each in found]
+
+
 def _short(value: float) -> str:
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.0f}"  # noqa: PLR2004 - where decimals end to say anything
 
@@ -126,6 +141,28 @@ def _outcomes(trials: Sequence[Trial]) -> list[tuple[str, int]]:
     return [*found, ("running", counts[None])] if counts[None] else found
 
 
+def _reasons(trials: Sequence[Trial]) -> list[tuple[str, str, int]]:
+    """Outcome, reason, how often; the most frequent first."""
+    counts = Counter((str(trial.outcome), trial.reason) for trial in trials if trial.outcome and trial.reason)
+    return [(outcome, reason, count) for (outcome, reason), count in counts.most_common(_MOST_REASONS)]
+
+
+def _cost(cost: Cost, trials: Sequence[Trial]) -> list[tuple[str, str]]:
+    """What the sweep has cost: name and value."""
+    starts = [trial.started_ms for trial in trials if trial.started_ms]
+    ends = [trial.finished_ms for trial in trials if trial.finished_ms]
+    lines = [("training", duration(cost.train_s)), ("trials held their places", duration(cost.busy_s))]
+    if starts and ends:
+        lines.append(("from the first to the last", duration(max(0, max(ends) - min(starts)) / 1000)))
+    if cost.gpu_hours:
+        lines.append(("GPU hours", f"{cost.gpu_hours:.3g}"))
+    if cost.money is not None:
+        lines.append((f"at {cost.price:g} a GPU hour", f"{cost.money:.2f}"))
+    if cost.saved_ratio:
+        lines.append(("pruning saved", f"{cost.saved_ratio:.0%} of all validations, about {duration(cost.saved_s)}"))
+    return lines
+
+
 def _spread(config: SweepConfig, trials: Sequence[Trial]) -> tuple[str, str] | None:
     """Best and worst value among the completed: what choosing was worth."""
     completed = rank(
@@ -134,32 +171,3 @@ def _spread(config: SweepConfig, trials: Sequence[Trial]) -> tuple[str, str] | N
     if len(completed) < 2:  # noqa: PLR2004
         return None
     return f"{completed[0].value:.4f}", f"{completed[-1].value:.4f}"
-
-
-def _rows(config: SweepConfig, trials: Sequence[Trial], won: int | None) -> list[_Row]:
-    candidates = {each.trial: each for each in from_trials(trials, config.metric)}
-    ranking = [each.trial for each in rank(candidates.values(), mode=config.mode)]
-    places = {number: str(place) for place, number in enumerate(ranking, start=1)}
-    by_number = {trial.number: trial for trial in trials}
-    rest = [trial.number for trial in trials if trial.number not in places]
-    return [
-        _Row(
-            place=places.get(number, ""),
-            trial=number,
-            outcome=by_number[number].outcome or "running",
-            value="" if candidates[number].value is None else f"{candidates[number].value:.4f}",
-            params=[
-                show(candidates[number].params[name]) if name in candidates[number].params else "-"
-                for name in config.space.names
-            ],
-            seconds="" if candidates[number].cost_s is None else duration(candidates[number].cost_s or 0.0),
-            reason=_remark(by_number[number]),
-            won=number == won,
-        )
-        for number in [*ranking, *rest]
-    ]
-
-
-def _remark(trial: Trial) -> str:
-    again = "" if trial.retry_of is None else f"trial {trial.retry_of} again"
-    return "; ".join(part for part in (again, trial.reason) if part)

@@ -19,6 +19,7 @@ class Cost:
         gpu_hours: The same in GPU hours.
         price: What a GPU hour costs; None if nobody said.
         saved_ratio: Of all validations that the ended trials would have made without a pruner, the share it has saved.
+        saved_s: Seconds of training that these would have taken, at the pace of their trials.
     """
 
     train_s: float
@@ -26,6 +27,7 @@ class Cost:
     gpu_hours: float
     price: float | None
     saved_ratio: float
+    saved_s: float = 0.0
 
     @property
     def money(self) -> float | None:
@@ -61,18 +63,21 @@ class Cost:
 def cost_of(config: SweepConfig, trials: Iterable[Trial]) -> Cost:
     """What the trials of a sweep have cost."""
     horizon = config.train.validations
-    train_s = busy_s = 0.0
+    train_s = busy_s = saved_s = 0.0
     ended = saved = 0
     for trial in trials:
         train_s += trial.summary.get("train_seconds", 0.0)
         busy_s += trial.busy_s
         ended += trial.outcome is not None
         if trial.outcome is Kind.PRUNED and not trial.reason.startswith(STOPPED):
-            saved += horizon - max(trial.values, default=0)
+            made = max(trial.values, default=0)
+            saved += horizon - made
+            saved_s += trial.summary.get("train_seconds", 0.0) * (horizon - made) / made if made else 0.0
     return Cost(
         train_s=train_s,
         busy_s=busy_s,
         gpu_hours=busy_s / 3600 * config.resources.gpus,
         price=config.budget.gpu_hour_price,
         saved_ratio=saved / (ended * horizon) if ended else 0.0,
+        saved_s=saved_s,
     )

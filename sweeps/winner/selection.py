@@ -55,6 +55,17 @@ class Candidate:
         """Standard deviation over the seeds; None for one alone."""
         return stdev(self.values) if len(self.values) > 1 else None
 
+    def interval(self, confidence: float = 0.95) -> tuple[float, float] | None:
+        """Where the mean over all seeds lies, with so much confidence, by Student's t; None where the seeds say nothing of it."""
+        if self.spread is None:
+            return None
+        from scipy.stats import t as student
+
+        reach = (
+            float(student.ppf((1 + confidence) / 2, len(self.values) - 1)) * self.spread / math.sqrt(len(self.values))
+        )
+        return fmean(self.values) - reach, fmean(self.values) + reach
+
 
 def choose(
     search: Sequence[Candidate], confirmations: Iterable[Candidate] = (), *, seeds: Sequence[int] = (), mode: Mode

@@ -103,6 +103,7 @@ def test_the_folder_holds_exactly_what_it_should(whole: Path) -> None:
     folder = whole / "runs" / "tiny"
     names = sorted(path.name for path in folder.iterdir())
     expected = [
+        "charts",
         "checkpoints",
         "history",
         "lease.lock",
