@@ -187,6 +187,7 @@ def _close(
         model=winner.checkpoint if winner else None,
         cost=cost,
         reason=ended,
+        ranking=choice.ranking,
     )
 
 

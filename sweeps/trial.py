@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sweeps.contract import Kind, Outcome, Report, Reporter, TrialSpec
 from sweeps.disk.folder import SweepFolder, write_atomically
+from sweeps.system_metrics import SystemMetrics
 from trainer.checkpoint import CheckpointError
 from trainer.config import TrainConfig
 from trainer.report import Ending, FitResult
@@ -35,7 +36,8 @@ class TrainTrial:
     def __call__(self, spec: TrialSpec, report: Reporter) -> Outcome:
         """Trains one attempt."""
         try:
-            return _outcome(self._fit(spec, report))
+            with SystemMetrics() as metrics:
+                return metrics.complete(_outcome(self._fit(spec, metrics.reporter(report))))
         except Exception as error:  # noqa: BLE001 - whatever it was, it is this trial's failure and not the sweep's
             log = self.folder.log(spec.number, spec.attempt)
             write_atomically(log, traceback.format_exc())

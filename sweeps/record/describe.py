@@ -115,16 +115,6 @@ def train_section(run: Run) -> dict[str, Any]:
     }
 
 
-def sweep_note(config: SweepConfig) -> str:
-    """A few words for the page of the parent run."""
-    searched = ", ".join(f"`{name}`" for name in config.space.names)
-    return (
-        f"**{config.name}** searches {searched} for `{config.train.model}` on `{config.train.task}`: "
-        f"{config.search.sampler}, {config.search.pruner.name}, {config.num_trials} trials, best `{config.metric}` ({config.mode}).\n\n"
-        f"The winner: `sweeps best {config.name}`"
-    )
-
-
 def environment_tags(environment: Mapping[str, str]) -> dict[str, str]:
     """What the sweep ran on, and with which code."""
     found = {f"environment.{key}": value for key, value in environment.items()}

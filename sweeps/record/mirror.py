@@ -11,7 +11,10 @@ from sweeps.config import SweepConfig
 from sweeps.contract import Trial
 from sweeps.disk.history import History
 from sweeps.record import describe, tags
+from sweeps.record.note import NOTE, sweep_note
+from sweeps.record.overview import Overview
 from sweeps.record.store import RecordError, Run, Status, Store
+from sweeps.winner.selection import Candidate
 from trainer.report import Point
 
 
@@ -28,6 +31,7 @@ class Ending:
         files: Kept as artifacts of the sweep.
         model: The winner's checkpoint folder, kept as the artifact `model`.
         reason: Why no more trials were tried; empty for a sweep that can go on.
+        ranking: Who may win, best first; empty before that is known.
     """
 
     status: Status
@@ -38,6 +42,7 @@ class Ending:
     files: Sequence[Path] = ()
     model: Path | None = None
     reason: str = ""
+    ranking: Sequence[Candidate] = ()
 
 
 class Mirror:
@@ -55,6 +60,7 @@ class Mirror:
         self._children: dict[int, Run] = {}
         self._sent: dict[int, int] = {}
         self._ended = False
+        self.overview = Overview(config, sweep_id)
         self.parent: Run | None = None
 
     def connect(self) -> None:
@@ -94,6 +100,7 @@ class Mirror:
             alive: Whether a worker has it in hand; one that only waits for its turn is not set running again.
         """
         store = self._connected()
+        self.overview.learn(trial)
         run = self._children.get(trial.number) or self._create(store, trial)
         wanted = describe.trial_tags(trial)
         status = describe.trial_status(trial)
@@ -110,9 +117,13 @@ class Mirror:
         params = describe.trial_params(trial, self._config.space.names)
         run = self._update(store, run, params=params, tags=wanted, points=[*points, *summary])
         self._sent[trial.number] = sent + len(points)
+        if trial.outcome is not None:
+            store.log_datasets(run.run_id, self.overview.datasets)
         if run.status != status:
             store.set_status(run.run_id, status, ended_ms=trial.finished_ms)
         self._children[trial.number] = replace(run, status=status)
+        if trial.outcome is not None:
+            self._show_overview(store)
 
     def end(self, ending: Ending) -> None:
         """Ends every run that was left alive; and the run of the sweep, which is the trials' own business."""
@@ -138,7 +149,9 @@ class Mirror:
         new = {key: value for key, value in ending.metrics.items() if self.parent.metrics.get(key) != value}
         points = [Point(key=key, step=0, value=value, timestamp_ms=moment) for key, value in new.items()]
         winner = {} if ending.winner is None else {tags.WINNER: str(ending.winner)}
-        told = {tags.ENDED: ending.reason, **winner, **model}
+        note = self.overview.note(self.parent, self._children, ranking=ending.ranking, winner=ending.winner, last=True)
+        told = {tags.ENDED: ending.reason, **winner, **model, **note}
+        points += self.overview.points(self.parent)
         self.parent = self._update(store, self.parent, tags=told, points=points)
         store.set_status(self.parent.run_id, ending.status)
         self.parent = replace(self.parent, status=ending.status)
@@ -150,14 +163,21 @@ class Mirror:
         if parent.status != "RUNNING" and not self._ended:
             store.set_status(parent.run_id, "RUNNING")
             parent = replace(parent, status="RUNNING")
+        self.overview.store_view(store, parent)
+        store.log_datasets(parent.run_id, self.overview.datasets)
         return parent
+
+    def _show_overview(self, store: Store) -> None:
+        """Lets the run of the sweep say how far it is."""
+        if self._role == "trial" and self.parent is not None:
+            points, note = self.overview.points(self.parent), self.overview.note(self.parent, self._children)
+            self.parent = self._update(store, self.parent, tags=note, points=points)
 
     def _begin(self, store: Store, experiment_id: str) -> Run:
         """Makes the run of the sweep; the tags by which it is found again are there from its first moment."""
         identity = {tags.ID: self._sweep_id, tags.NAME: self._config.name, tags.ROLE: "sweep"}
-        return store.create(
-            experiment_id, name=self._config.name, tags=identity | self._parent_tags(), started_ms=describe.now_ms()
-        )
+        told = {**identity, **self._parent_tags(), NOTE: sweep_note(self._config, run_ids={})}
+        return store.create(experiment_id, name=self._config.name, tags=told, started_ms=describe.now_ms())
 
     def _create(self, store: Store, trial: Trial) -> Run:
         assert self.parent is not None
@@ -179,7 +199,6 @@ class Mirror:
             tags.FRESH_SEEDS: json.dumps(self._config.fresh_seeds),
             tags.FOLDER: str(Path(self._config.storage.path) / self._config.name),
             **describe.environment_tags(self._environment),
-            "mlflow.note.content": describe.sweep_note(self._config),
         }
 
     def _update(
@@ -197,7 +216,8 @@ class Mirror:
         told = {key: value for key, value in wanted.items() if run.tags.get(key) != value}
         if new or told or points:
             store.log(run.run_id, points=points, params=new, tags=told)
-        return replace(run, params={**run.params, **new}, tags={**run.tags, **told})
+        metrics = {**run.metrics, **{point.key: point.value for point in points}}
+        return replace(run, params={**run.params, **new}, tags={**run.tags, **told}, metrics=metrics)
 
     def _connected(self) -> Store:
         self.connect()

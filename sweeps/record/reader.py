@@ -14,6 +14,7 @@ from sweeps.record import describe, tags
 from sweeps.record.check import check
 from sweeps.record.page import page
 from sweeps.record.store import Run, Store
+from sweeps.record.view import TAG, view_key
 from sweeps.winner.objectives import Objective, pareto
 from sweeps.winner.selection import Candidate, choose
 from trainer.config import Mode
@@ -83,6 +84,7 @@ class RecordedSweep:
             sweep_id=run.tags[tags.ID],
             metric=self.metric,
             mode=self.mode,
+            stored=TAG + view_key(run.tags[tags.ID]) in self._store.experiment_tags(run.experiment_id),
         )
 
 

@@ -121,6 +121,7 @@ class Record:
             sweep_id=self._mine[tags.ID],
             metric=self._config.metric,
             mode=self._config.mode,
+            stored=self._mirror.overview.has_view,
         )
 
     def finish(
@@ -134,6 +135,7 @@ class Record:
         model: str | Path | None = None,
         cost: Mapping[str, float] = MappingProxyType({}),
         reason: str = "",
+        ranking: Sequence[Candidate] = (),
         timeout_s: float = 60.0,
     ) -> bool:
         """Ends the record: nothing is left running in MLflow, and nothing is written after it.
@@ -147,6 +149,7 @@ class Record:
             model: Its checkpoint folder, kept as the artifact `model`.
             cost: What the sweep has cost, by names of metrics.
             reason: Why no more trials were tried; empty for a sweep that can go on.
+            ranking: Who may win, best first; they are named on the page of the sweep.
             timeout_s: How long to wait for MLflow.
 
         Returns:
@@ -162,6 +165,7 @@ class Record:
             files=[file for file in files if file.exists()],
             model=Path(model) if model is not None and Path(model).is_dir() else None,
             reason=reason,
+            ranking=ranking,
         )
         with self._changed:
             self._ending = ending

@@ -1,5 +1,6 @@
 """The only door to MLflow: plain data in and out, and one kind of error."""
 
+import json
 import logging
 import math
 import os
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sweeps.record.check import sqlite_path
 from sweeps.record.database import create_database
+from sweeps.record.datasets import Dataset
 from trainer.report import Point
 
 if TYPE_CHECKING:
@@ -105,6 +107,16 @@ class Store:
                 if not token:
                     return ids
 
+    def experiment_tags(self, experiment_id: str) -> dict[str, str]:
+        """The tags of an experiment."""
+        with _errors():
+            return dict(self._client.get_experiment(experiment_id).tags)
+
+    def tag_experiment(self, experiment_id: str, key: str, value: str) -> None:
+        """Sets a tag of an experiment."""
+        with _errors():
+            self._client.set_experiment_tag(experiment_id, key, value)
+
     def runs(self, experiment_ids: Sequence[str], *, tags: Mapping[str, str]) -> list[Run]:
         """All runs that carry these tags, the oldest first."""
         wanted = " AND ".join(f"tags.\"{key}\" = '{value}'" for key, value in tags.items())
@@ -149,6 +161,22 @@ class Store:
                 tags=[RunTag(key, value) for key, value in tags.items()],
                 synchronous=True,
             )
+
+    def log_datasets(self, run_id: str, datasets: Sequence[Dataset]) -> None:
+        """Says what data a run has used. What is there already is not said again."""
+        from mlflow.entities import Dataset as Entity
+        from mlflow.entities import DatasetInput, InputTag
+
+        inputs = [
+            DatasetInput(
+                Entity(each.name, each.digest, "local", json.dumps({"uri": each.source})),
+                [InputTag("mlflow.data.context", each.context)],
+            )
+            for each in datasets
+        ]
+        with _errors():
+            if inputs:
+                self._client.log_inputs(run_id, datasets=inputs)
 
     def set_status(self, run_id: str, status: Status, *, ended_ms: int | None = None) -> None:
         """Ends a run, or with RUNNING takes it up again."""

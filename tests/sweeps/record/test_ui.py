@@ -35,7 +35,9 @@ def test_the_page_is_served_until_it_is_interrupted(sweep: Sweep) -> None:
     command = f"from sweeps.record.ui import serve; serve('{sweep.config.tracking.uri}', {port}, name='recorded')"
     with subprocess.Popen([sys.executable, "-c", command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as ui:
         assert ui.stdout is not None
-        assert ui.stdout.readline().decode().startswith(f"http://127.0.0.1:{port}/#/experiments/1/runs?searchFilter=")
+        assert (
+            ui.stdout.readline().decode().startswith(f"http://127.0.0.1:{port}/#/experiments/1/runs?viewStateShareKey=")
+        )
         wait_until_healthy(f"http://127.0.0.1:{port}")
         ui.send_signal(signal.SIGINT)
         assert ui.wait(PATIENCE_S) == 0
