@@ -90,8 +90,8 @@ def _table(
 
 def _trial(number: int, run_ids: Mapping[int, str], experiment_id: str) -> str:
     if number not in run_ids:
-        return f"trial {number}"
-    return f"[trial {number}](#/experiments/{experiment_id}/runs/{run_ids[number]}?{_TRAINING})"
+        return str(number)
+    return f"[{number}](#/experiments/{experiment_id}/runs/{run_ids[number]}?{_TRAINING})"
 
 
 def _row(cells: Sequence[str]) -> str:

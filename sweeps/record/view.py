@@ -86,7 +86,9 @@ def _charts(config: SweepConfig, best: str) -> list[dict[str, Any]]:
 
 
 def _line(metric: str, section: str) -> dict[str, Any]:
-    return _chart("LINE", section, name=metric, metricKey=metric, selectedMetricKeys=[metric], xAxisKey="step")
+    axes = {"metricKey": metric, "selectedMetricKeys": [metric], "xAxisKey": "step", "useGlobalXaxisKey": False}
+    raw = {"lineSmoothness": 0, "useGlobalLineSmoothing": False}  # where nothing is said, the page smooths
+    return _chart("LINE", section, name=metric, **axes, **raw)
 
 
 def _scatter(name: str, best: str) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def importances(config: SweepConfig, trials: Sequence[Trial]) -> dict[str, float
     varied = {name for name in spans if len({str(trial.params[name]) for trial in completed}) > 1}
     if len(completed) < 2 or not varied or len({trial.value for trial in completed}) < 2:  # noqa: PLR2004
         return {}
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     distributions = {name: to_distribution(each) for name, each in spans.items()}
     study = optuna.create_study(direction="minimize" if config.mode == "min" else "maximize")
     study.add_trials(

@@ -33,7 +33,7 @@ def test_the_leaders_with_links_to_their_runs(tmp_path: Path) -> None:
     head, rule, first, *others = table.splitlines()
     assert head == "|  | trial | val_accuracy | learning_rate | scheduler | power | training |"
     assert rule.count("---") == 7
-    link = "[trial 11](#/experiments/5/runs/beef?workflowType=machine_learning)"
+    link = "[11](#/experiments/5/runs/beef?workflowType=machine_learning)"
     assert first == f"| **1** | {link} | 0.7600 ± 0.0707 | 0.001 | a&#124;b&#96;c |  | -1 s |"
     assert len(others) == 9
     assert "The winner: `sweeps best recorded`" in note

@@ -84,7 +84,7 @@ def test_the_note_names_the_leaders_and_in_the_end_the_report(sweep: Sweep, tmp_
     parent = sweep.runs("sweep")["recorded"]
     note = parent.tags["mlflow.note.content"]
     child = sweep.runs()["trial 2"]
-    assert f"| **1** | [trial 2](#/experiments/1/runs/{child.run_id}?" in note
+    assert f"| **1** | [2](#/experiments/1/runs/{child.run_id}?" in note
     assert "viewStateShareKey=sweep-one" in note
     assert "[The report]" in note
     store = Store(sweep.config.tracking.uri)

@@ -34,6 +34,8 @@ def test_parallel_coordinates_leave_out_what_not_every_trial_has() -> None:
     [parallel] = [chart for chart in charts if chart["type"] == "PARALLEL"]
     assert parallel["selectedParams"] == ["learning_rate", "scheduler"]
     assert parallel["selectedMetrics"] == ["best_val_accuracy"]
+    assert [chart["metricKey"] for chart in charts if chart["type"] == "LINE"] == ["val_accuracy", "train_loss"]
+    assert {chart["lineSmoothness"] for chart in charts if chart["type"] == "LINE"} == {0}
     assert [chart["xaxis"]["key"] for chart in charts if chart["type"] == "SCATTER"] == ["learning_rate"]
 
 
