@@ -169,3 +169,11 @@ def test_a_run_that_failed_or_diverged_unseen_leaves_its_finalist_unconfirmed() 
 def test_runs_with_seeds_that_are_no_longer_asked_for_do_not_count() -> None:
     (winner,) = choose([candidate(0, 0.9)], again(0, [0.8, 0.7, 0.1]), seeds=SEEDS[:2], mode="max")
     assert (winner.value, winner.seeds) == (0.75, (1000, 1001))
+
+
+def test_an_interval_of_the_mean() -> None:
+    """Student's t with two degrees of freedom: 4.303 standard errors to each side."""
+    found = replace(candidate(0, 0.6), values=(0.5, 0.6, 0.7)).interval()
+    assert found is not None
+    assert found == pytest.approx((0.6 - 4.303 * 0.1 / math.sqrt(3), 0.6 + 4.303 * 0.1 / math.sqrt(3)), abs=1e-4)
+    assert replace(candidate(0, 0.6), values=(0.6,)).interval() is None
