@@ -1,6 +1,7 @@
 """Leaves the report where people look for it."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sweeps.config import SweepConfig
@@ -12,6 +13,8 @@ from sweeps.report.render import render
 from sweeps.report.subject import Subject
 from sweeps.study.importance import importances
 from sweeps.winner.choice import Choice
+
+_log = logging.getLogger(__name__)
 
 
 def write_report(
@@ -40,7 +43,7 @@ def write_report(
     """
     ranking = choice.ranking if choice else []
     winner = ranking[0] if ranking else None
-    shares = importances(config, trials)
+    shares = _importances(config, trials)
     page = render(
         config,
         trials=trials,
@@ -60,3 +63,12 @@ def write_report(
     for name, picture in pictures(subject).items():
         write_atomically(folder.charts / name, picture)
     return [folder.report, folder.charts]
+
+
+def _importances(config: SweepConfig, trials: Sequence[Trial]) -> Mapping[str, float]:
+    """What is only an ornament of the report must not keep a sweep from ending."""
+    try:
+        return importances(config, trials)
+    except Exception:  # noqa: BLE001
+        _log.exception("the importances of the settings could not be computed")
+        return {}
