@@ -1,6 +1,7 @@
 """Trains one model."""
 
 import gc
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from trainer.job import prepare
 from trainer.loaders import Loaders
 from trainer.machine import machine_problems, on_gpu
 from trainer.module import Module
+from trainer.origin import Origin
 from trainer.process import interruptible, is_out_of_memory, quiet, threads
 from trainer.report import Ending, FitResult, Reporter, keep_going
 from trainer.reporting import Outside, Reporting
@@ -32,7 +34,9 @@ def fit(
     checkpoint_dir: Path,
     resume_dir: Path | None = None,
     resume_from: Path | None = None,
+    inherit_from: Path | None = None,
     resume_interval_s: float = 60.0,
+    save_at: Collection[int] = (),
     report: Reporter = keep_going,
 ) -> FitResult:
     """Trains one model, validates it `config.validations` times, and keeps its best weights.
@@ -48,7 +52,11 @@ def fit(
         resume_dir: Gets `validation-K`, the newest state to resume from; None saves none. What is left of it at the end is
             the caller's to remove.
         resume_from: A state that an earlier attempt saved; training goes on after its validation.
+        inherit_from: A state that another fit saved, whose settings may have been others (`resume.CHANGEABLE_SETTINGS`). Its
+            weights, its optimizer's moments and its place in the horizon are taken over; best weights and costs are counted
+            anew. `resume_from` comes before it.
         resume_interval_s: Least seconds between two states.
+        save_at: Validations after which a state is saved all the same.
         report: Called after each validation, in this thread. What it has heard of before is removed only once it has
             returned CONTINUE. STOP ends the fit; what it raises passes through.
 
@@ -74,19 +82,26 @@ def fit(
                 checkpoint_dir=checkpoint_dir,
                 resume_dir=resume_dir,
                 resume_interval_s=resume_interval_s,
+                save_at=frozenset(save_at),
                 report=heard,
             )
-            return finish(_fit_in_memory(config, outside, resume_from))
+            return finish(_fit_in_memory(config, outside, _origin(resume_from, inherit_from)))
     finally:
         _free()
 
 
-def _fit_in_memory(config: TrainConfig, outside: Outside, resume_from: Path | None) -> FitResult:
+def _origin(resume_from: Path | None, inherit_from: Path | None) -> Origin | None:
+    if resume_from is not None:
+        return Origin(folder=resume_from)
+    return None if inherit_from is None else Origin(folder=inherit_from, inherited=True)
+
+
+def _fit_in_memory(config: TrainConfig, outside: Outside, origin: Origin | None) -> FitResult:
     """Fits with ever smaller micro-batches, of the same optimizer steps, until they fit into memory."""
     notes: list[str] = []
     while True:
-        with followers(config, resume_from) as (group, others):
-            result, state = fit_in(group, others, config, outside, resume_from)
+        with followers(config, origin) as (group, others):
+            result, state = fit_in(group, others, config, outside, origin)
         smaller = halved(config)
         if result.ending != Ending.OUT_OF_MEMORY or smaller is None:
             return replace(result, reason="; ".join([*notes, *filter(None, [result.reason])]))
@@ -95,7 +110,7 @@ def _fit_in_memory(config: TrainConfig, outside: Outside, resume_from: Path | No
             f"accumulate {config.accumulate} -> {smaller.accumulate}, "
             f"eval_batch_size {config.eval_batch_size} -> {smaller.eval_batch_size}"
         )
-        config, resume_from = smaller, state or resume_from
+        config, origin = smaller, origin if state is None else Origin(folder=state)
         _free()
 
 
@@ -108,7 +123,7 @@ def halved(config: TrainConfig) -> TrainConfig | None:
 
 
 def fit_in(
-    group: Group, others: Others, config: TrainConfig, outside: Outside, resume_from: Path | None
+    group: Group, others: Others, config: TrainConfig, outside: Outside, origin: Origin | None
 ) -> tuple[FitResult, Path | None]:
     """Fits once, as one of a group. All of it get the same config and state; the first has to do with the outside.
 
@@ -118,7 +133,7 @@ def fit_in(
     Raises:
         Abandoned: The first one raised something. What else is raised is the same as from `fit`.
     """
-    resumed = resume.read(resume_from, config) if resume_from else None
+    resumed = resume.read(origin, config) if origin else None
     job = prepare(config)
     done = 0
     first_step = 0

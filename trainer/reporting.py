@@ -33,6 +33,7 @@ class Outside:
         checkpoint_dir: Holds `validation-K`, the best weights so far.
         resume_dir: Holds `validation-K`, the newest state; None saves none.
         resume_interval_s: Least time between two states.
+        save_at: Validations after which one is saved all the same.
         report: Hears of each validation, once, and says whether to go on.
         heard: The last validation it has heard of.
     """
@@ -40,6 +41,7 @@ class Outside:
     checkpoint_dir: Path
     resume_dir: Path | None = None
     resume_interval_s: float = 60.0
+    save_at: frozenset[int] = frozenset()
     report: Reporter = keep_going
     heard: int = 0
 
@@ -179,7 +181,8 @@ class Reporting(Callback):
 
     def _save_if_due(self, trainer: Trainer, module: Module) -> None:
         outside, progress = self._outside, self.progress
-        if outside.resume_dir is None or time.monotonic() - self._saved < outside.resume_interval_s:
+        due = progress.validation in outside.save_at or time.monotonic() - self._saved >= outside.resume_interval_s
+        if outside.resume_dir is None or not due:
             return
         folder = outside.resume_dir / f"validation-{progress.validation}"
         resume.save(folder, trainer, module.model, progress, self._config)

@@ -5,16 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Trainer
+from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
 from trainer.checkpoint import read_config, read_state, write_state
 from trainer.config import TrainConfig
 from trainer.document import ConfigError, Problem
-
-MACHINE_SETTINGS = {"accelerator", "eval_batch_size", "num_workers", "num_threads", "overwrite_cache", "wandb_project"}
-"""Settings in which an attempt may differ from the one it resumes."""
-STEP_SETTINGS = {"batch_size", "accumulate", "devices"}
-"""Settings that it may share out in another way, if they make the same optimizer steps."""
+from trainer.origin import CHANGEABLE_SETTINGS, MACHINE_SETTINGS, STEP_SETTINGS, Origin
 
 
 @dataclass
@@ -54,6 +51,7 @@ class Resumed:
 
     progress: Progress
     _state: dict[str, Any]
+    _inherited: bool = False
 
     def restore_model(self, model: PreTrainedModel) -> None:
         """Sets the weights."""
@@ -61,9 +59,17 @@ class Resumed:
 
     def restore_trainer(self, trainer: Trainer) -> None:
         """Sets optimizer, schedule and loss scaling, once the trainer has set them up."""
-        trainer.optimizers[0].load_state_dict(self._state.pop("optimizer"))
-        trainer.lr_scheduler_configs[0].scheduler.load_state_dict(self._state.pop("schedule"))
+        optimizer, schedule = trainer.optimizers[0], trainer.lr_scheduler_configs[0].scheduler
+        assert isinstance(schedule, LambdaLR)
+        own = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
+        own_rates = schedule.base_lrs
+        optimizer.load_state_dict(self._state.pop("optimizer"))
+        schedule.load_state_dict(self._state.pop("schedule"))
         trainer.precision_plugin.load_state_dict(self._state.pop("precision"))
+        if self._inherited:
+            for group, settings in zip(optimizer.param_groups, own, strict=True):
+                group.update(settings)
+            _follow(schedule, own_rates)
 
 
 def save(folder: Path, trainer: Trainer, model: PreTrainedModel, progress: Progress, config: TrainConfig) -> None:
@@ -81,16 +87,29 @@ def save(folder: Path, trainer: Trainer, model: PreTrainedModel, progress: Progr
     write_state(folder, state, config)
 
 
-def read(folder: Path, config: TrainConfig) -> Resumed:
-    """Reads the state of an earlier attempt.
+def _follow(schedule: LambdaLR, rates: list[Any]) -> None:
+    """Lets the rates be those of a schedule of its own, at the step that it has come to."""
+    schedule.base_lrs = rates
+    schedule._last_lr = [
+        rate * factor(schedule.last_epoch) for rate, factor in zip(rates, schedule.lr_lambdas, strict=True)
+    ]
+    for group, rate in zip(schedule.optimizer.param_groups, schedule._last_lr, strict=True):
+        group["lr"] = rate
+
+
+def read(origin: Origin, config: TrainConfig) -> Resumed:
+    """Reads the state of an earlier attempt, or of a fit that this one inherits from.
 
     Raises:
         CheckpointError: The folder is damaged.
-        ConfigError: It was trained by another config.
+        ConfigError: It was trained by a config that differs in more than it may.
     """
+    folder = origin.folder
     state = read_state(folder)
     trained_by = read_config(folder)
-    spared = MACHINE_SETTINGS | (STEP_SETTINGS if trained_by.rows_per_step == config.rows_per_step else set())
+    spared = MACHINE_SETTINGS | (STEP_SETTINGS if trained_by.rows_per_step == config.rows_per_step else frozenset())
+    if origin.inherited:
+        spared |= CHANGEABLE_SETTINGS
     before, now = (other.model_dump(exclude=spared) for other in (trained_by, config))
     if changed := [name for name in now if now[name] != before[name]]:
         raise ConfigError(
@@ -98,5 +117,7 @@ def read(folder: Path, config: TrainConfig) -> Resumed:
             for name in changed
         )
     progress = Progress(**state.pop("progress"))
+    if origin.inherited:
+        return Resumed(Progress(validation=progress.validation, step=progress.step), state, _inherited=True)
     progress.resume, progress.resume_checkpoint = str(folder), progress.checkpoint
     return Resumed(progress, state)

@@ -78,7 +78,7 @@ def _follow(order: Order, leader: Leader) -> Word | None:
     try:
         with quiet(), threads(order.config.num_threads):
             outside = Outside(checkpoint_dir=Path(os.devnull))  # only the first one writes
-            result, _ = fit_in(order.group, leader, order.config, outside, order.resume_from)
+            result, _ = fit_in(order.group, leader, order.config, outside, order.origin)
     except Abandoned:
         return None
     except Exception as error:  # noqa: BLE001  whatever it was, the leader will raise it

@@ -8,12 +8,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from trainer.config import TrainConfig
 from trainer.devices.group import ALONE, LOOPBACK, Group, Others, let_go
 from trainer.devices.messages import Order, Word
+from trainer.origin import Origin
 
 COMMAND = [sys.executable, "-P", "-X", "utf8", "-m", "trainer.devices.follower"]
 NOTICE_S = 6.0
@@ -25,12 +25,12 @@ class DeviceError(RuntimeError):
 
 
 @contextmanager
-def followers(config: TrainConfig, resume_from: Path | None) -> Iterator[tuple[Group, Others]]:
+def followers(config: TrainConfig, origin: Origin | None) -> Iterator[tuple[Group, Others]]:
     """Starts a process for each device but the first; however the block ends, none is left.
 
     Args:
         config: Of the fit.
-        resume_from: The state that the fit goes on from.
+        origin: The state that the fit begins with.
 
     Yields:
         The place of this process, and the others.
@@ -45,7 +45,7 @@ def followers(config: TrainConfig, resume_from: Path | None) -> Iterator[tuple[G
         try:
             for rank in range(1, size):
                 place = Group(rank=rank, size=size, port=port)
-                started.start(Order(config=config, resume_from=resume_from, group=place))
+                started.start(Order(config=config, origin=origin, group=place))
             yield Group(size=size, port=port), started
         finally:
             started.end()

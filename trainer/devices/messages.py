@@ -1,11 +1,10 @@
 """What the first process of a fit and those that it starts say to each other: a line of JSON each."""
 
-from pathlib import Path
-
 from pydantic import BaseModel
 
 from trainer.config import TrainConfig
 from trainer.devices.group import Group
+from trainer.origin import Origin
 
 
 class Order(BaseModel):
@@ -13,12 +12,12 @@ class Order(BaseModel):
 
     Attributes:
         config: Of the fit.
-        resume_from: The state that the fit goes on from.
+        origin: The state that the fit begins with.
         group: The place of the process.
     """
 
     config: TrainConfig
-    resume_from: Path | None
+    origin: Origin | None
     group: Group
 
 

@@ -9,6 +9,7 @@ from trainer.config import TrainConfig
 from trainer.devices.followers import COMMAND, ended_by
 from trainer.devices.group import Group
 from trainer.devices.messages import Order
+from trainer.origin import Origin
 
 MakeConfig = Callable[..., TrainConfig]
 
@@ -28,12 +29,12 @@ def test_how_a_process_ended_is_said_in_words(code: int, words: str) -> None:
 
 def test_an_order_arrives_as_it_was_given(make_config: MakeConfig) -> None:
     config = make_config(learning_rate=0.1 + 0.2, data={"train": "rows.tsv"}, columns={"text": "Größe"})
-    order = Order(config=config, resume_from=Path("/state"), group=Group(rank=1, size=2, port=7))
+    order = Order(config=config, origin=Origin(folder=Path("/state")), group=Group(rank=1, size=2, port=7))
     assert Order.model_validate_json(order.model_dump_json()) == order
 
 
 def test_a_follower_ends_with_its_leader(make_config: MakeConfig) -> None:
-    order = Order(config=make_config(), resume_from=None, group=Group(rank=1, size=2))
+    order = Order(config=make_config(), origin=None, group=Group(rank=1, size=2))
     follower = subprocess.Popen(
         COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
