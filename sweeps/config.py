@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from search_spaces import FunctionSpace, Space
 from search_spaces.space import problem
+from sweeps.settings.population import misfit_beside
 from sweeps.settings.resources import ResourcesConfig
 from sweeps.settings.search import SearchConfig, budget_misfit, misfits
 from sweeps.settings.section import Section
@@ -126,6 +127,14 @@ class SweepConfig(Section):
         if misfit is not None:
             raise ValidationError.from_exception_data("budget", [problem(("trials",), misfit)])
         return budget
+
+    @field_validator("budget", "warm_start", "confirm")
+    @classmethod
+    def _fits_a_population(cls, value: Any, info: ValidationInfo) -> Any:
+        searched = "search" in info.data and info.data["search"].population is not None
+        if searched and (misfit := misfit_beside(str(info.field_name), value)):
+            raise ValueError(misfit)
+        return value
 
     @field_validator("resources")
     @classmethod

@@ -62,6 +62,8 @@ class TrialSpec:
         params: The searched settings, by their names in `TrainConfig`.
         seed: What `TrainConfig.seed` becomes.
         resume_from: Folder of the last resume state that the attempt before has had acknowledged.
+        inherit_from: Folder of another trial's resume state, with which this one begins if it has none of its own.
+        save_at: Validations after which a resume state is needed, whatever the time.
     """
 
     number: int
@@ -69,6 +71,8 @@ class TrialSpec:
     params: Mapping[str, Scalar]
     seed: int
     resume_from: str | None = None
+    inherit_from: str | None = None
+    save_at: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +110,9 @@ class Trial:
         checkpoint: Folder of its best weights.
         resume: Folder of its newest resume state.
         retry_of: The failed or lost trial that it tries again.
+        parent: The trial whose state it began with; its own curve goes on where that one's ends.
+        inherits: Folder of that state.
+        last: The validation after which it ends, if that is not the last of the horizon.
         started_ms: When it was first asked, in Unix milliseconds.
         finished_ms: When it ended.
         busy_s: Seconds that it held a worker, over all attempts, as far as its driver lived to see.
@@ -127,6 +134,9 @@ class Trial:
     checkpoint: str | None = None
     resume: str | None = None
     retry_of: int | None = None
+    parent: int | None = None
+    inherits: str | None = None
+    last: int | None = None
     started_ms: int = 0
     finished_ms: int | None = None
     busy_s: float = 0.0

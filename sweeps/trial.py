@@ -52,6 +52,8 @@ class TrainTrial:
                 checkpoint_dir=self.folder.checkpoints(spec.number, spec.attempt),
                 resume_dir=self.folder.resume(spec.number, spec.attempt),
                 resume_from=resume_from,
+                inherit_from=None if spec.inherit_from is None else Path(spec.inherit_from),
+                save_at=spec.save_at,
                 report=report,
             )
 

@@ -89,11 +89,9 @@ def save(folder: Path, trainer: Trainer, model: PreTrainedModel, progress: Progr
 
 def _follow(schedule: LambdaLR, rates: list[Any]) -> None:
     """Lets the rates be those of a schedule of its own, at the step that it has come to."""
-    schedule.base_lrs = rates
-    schedule._last_lr = [
-        rate * factor(schedule.last_epoch) for rate, factor in zip(rates, schedule.lr_lambdas, strict=True)
-    ]
-    for group, rate in zip(schedule.optimizer.param_groups, schedule._last_lr, strict=True):
+    now = [rate * factor(schedule.last_epoch) for rate, factor in zip(rates, schedule.lr_lambdas, strict=True)]
+    schedule.base_lrs, schedule._last_lr = rates, now  # noqa: SLF001 - what `get_last_lr` reads
+    for group, rate in zip(schedule.optimizer.param_groups, now, strict=True):
         group["lr"] = rate
 
 
@@ -110,7 +108,7 @@ def read(origin: Origin, config: TrainConfig) -> Resumed:
     spared = MACHINE_SETTINGS | (STEP_SETTINGS if trained_by.rows_per_step == config.rows_per_step else frozenset())
     if origin.inherited:
         spared |= CHANGEABLE_SETTINGS
-    before, now = (other.model_dump(exclude=spared) for other in (trained_by, config))
+    before, now = (other.model_dump(exclude=set(spared)) for other in (trained_by, config))
     if changed := [name for name in now if now[name] != before[name]]:
         raise ConfigError(
             Problem(where=str(folder), key=name, message=f"was {before[name]} when this was saved, is {now[name]} now")

@@ -1,11 +1,11 @@
 """The disk of the whole sweep: what is no longer worth its place goes at once.
 
 Kept are the best weights of the `top_k` trials, all that belongs to trials that still live, and what the newest `top_k` failed
-trials would go on from if they were tried again.
+trials would go on from if they were tried again, and what the next generation of a population may begin with.
 """
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sweeps.config import SweepConfig
@@ -41,15 +41,31 @@ class Retention:
         """What is needed of trials that have ended: the best weights, and where those go on from that are tried again."""
         ranking = rank(from_trials(self._trials.values(), self._config.metric), mode=self._config.mode)
         best = [each.checkpoint for each in ranking[: self._config.keep.top_k]]
-        alive = [trial for trial in self._trials.values() if trial.outcome is None]
-        needed = [*best, *(trial.checkpoint for trial in alive), *(trial.resume for trial in alive)]
+        retriable = self._retriable()
+        alive = [each for each in self._trials.values() if each.outcome is None or each.number in retriable]
+        states = [*(each.resume for each in alive), *(each.inherits for each in alive), *self._for_children()]
+        needed = [*best, *(each.checkpoint for each in alive), *states]
         return [Path(path) for path in needed if path]
+
+    def _for_children(self) -> Iterator[str | None]:
+        """The states that children may still begin with: those of a generation, until the next one has begun as a whole."""
+        population = self._config.search.population
+        if population is None:
+            return
+        horizon = self._config.train.validations
+        in_order = [each for _, each in sorted(self._trials.items()) if each.retry_of is None]
+        again = {each.retry_of: each for each in self._trials.values() if each.retry_of is not None}
+        for place, trial in enumerate(in_order):
+            if trial.last != horizon and len(in_order) < (place // population.size + 2) * population.size:
+                yield again.get(trial.number, trial).resume
 
     def _retriable(self) -> set[int]:
         """The newest trials that failed with a state to go on from, and were not tried again yet."""
         again = {trial.retry_of for trial in self._trials.values()}
         failed = (
-            trial for trial in self._trials.values() if trial.outcome in (Kind.FAILED, Kind.LOST) and trial.resume
+            trial
+            for trial in self._trials.values()
+            if trial.outcome in (Kind.FAILED, Kind.LOST) and (trial.resume or trial.inherits)
         )
         return set(sorted(trial.number for trial in failed if trial.number not in again)[-self._config.keep.top_k :])
 

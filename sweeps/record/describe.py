@@ -48,6 +48,7 @@ def trial_tags(trial: Trial) -> dict[str, str]:
     }
     found |= {} if trial.repeats is None else {tags.REPEATS: str(trial.repeats)}
     found |= {} if trial.retry_of is None else {tags.RETRY_OF: str(trial.retry_of)}
+    found |= {} if trial.parent is None else {tags.CHILD_OF: str(trial.parent)}
     return {key: str(value) for key, value in found.items()}
 
 
@@ -95,6 +96,7 @@ def _candidate(run: Run, metric: str) -> Candidate:
         checkpoint=run.tags.get(tags.CHECKPOINT) or None,
         values=() if finite is None else (finite,),
         repeats=int(run.tags[tags.REPEATS]) if tags.REPEATS in run.tags else None,
+        parent=int(run.tags[tags.CHILD_OF]) if tags.CHILD_OF in run.tags else None,
     )
 
 

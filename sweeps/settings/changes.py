@@ -65,12 +65,16 @@ def _refused_in_space(path: list[str], before: SweepConfig, now: SweepConfig) ->
     """The range of a number may be another for the trials to come; everything else is another space."""
     written = isinstance(before.space, Space) and isinstance(now.space, Space)
     is_range = written and path[-1] in _RANGE
-    if path[0] in RESERVED or (is_range and now.search.sampler != "grid"):
+    if path[0] in RESERVED or (is_range and now.search.sampler != "grid" and now.search.population is None):
         return ""
     if not written:
         why = "a space that is a function stays as it was"
     elif is_range:
-        why = "the grid would be another"
+        why = (
+            "the grid would be another"
+            if now.search.sampler == "grid"
+            else "children would leave their parents' ranges"
+        )
     elif path[-1] == "choices":
         why = "a study keeps the choices it began with"
     elif len(path) == 1:

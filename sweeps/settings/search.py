@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails
 
 from search_spaces import AnySpace, Point
 from search_spaces.space import problem
+from sweeps.settings.population import PopulationConfig, population_budget_misfit, population_misfits
 from sweeps.settings.section import Section
 from sweeps.study.grid import MAX_POINTS, continuous, grid
 from sweeps.study.pruners import PRUNERS, AnyPruner, Asha
@@ -16,6 +17,9 @@ from sweeps.study.samplers import SAMPLERS, always_there, startup_trials
 from trainer.config import Count, TrainConfig
 from trainer.document import nearest, unknown
 
+S = TypeVar("S", bound=Section)
+
+_POPULATION = "population"
 _GP_TRIALS = 1000
 """More than these a Gaussian process does not bear: its time grows with their cube."""
 
@@ -23,9 +27,11 @@ _GP_TRIALS = 1000
 class SearchConfig(Section):
     """How configurations are chosen, and when hopeless ones are stopped."""
 
-    sampler: str = "tpe"
+    sampler: str | PopulationConfig = "tpe"
+    """A name, or `{name: population, size: 8}`; the options are explained in sweeps/settings/population.py."""
     pruner: AnyPruner = Field(default_factory=Asha)
-    """A name, or `{name: asha, reduction_factor: 3}`; the options are explained in sweeps/study/pruners.py."""
+    """A name, or `{name: asha, reduction_factor: 3}`; the options are explained in sweeps/study/pruners.py. With a population it is
+    `none` unless it is written."""
     startup_trials: Count | Literal["auto"] = "auto"
     """Random trials before a sampler's model is asked; `auto` is a quarter of the budget, 4 to 10."""
     objectives: Literal["first", "all"] = "first"
@@ -35,11 +41,34 @@ class SearchConfig(Section):
     points: tuple[Point, ...] | None = None
     """Configurations to try first, in place of the space's own; what one leaves out is drawn. Empty tries none."""
 
-    @field_validator("sampler")
+    @model_validator(mode="before")
     @classmethod
-    def _known(cls, value: str) -> str:
-        if value not in SAMPLERS:
-            raise ValueError(unknown("sampler", value, SAMPLERS))
+    def _population_prunes_nobody(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping) or given.get("pruner") is not None:
+            return given
+        sampler = given.get("sampler")
+        name = sampler.get("name") if isinstance(sampler, Mapping) else str(sampler)
+        return {**given, "pruner": "none"} if name == _POPULATION else given
+
+    @field_validator("sampler", mode="before")
+    @classmethod
+    def _known(cls, value: object) -> str | PopulationConfig:
+        """Reads a name, or the name of the one that has options with them."""
+        if isinstance(value, PopulationConfig):
+            return value
+        written = {"name": value} if isinstance(value, str) else value
+        if not isinstance(written, Mapping) or "name" not in written:
+            raise ValueError(
+                f"needs a name, as in `sampler: tpe` or `sampler: {{name: population, ...}}`, got {value!r}"
+            )
+        name = str(written["name"])
+        if name == _POPULATION:
+            return _read(PopulationConfig, written, name)
+        if name not in SAMPLERS:
+            raise ValueError(unknown("sampler", name, [*SAMPLERS, _POPULATION]))
+        if len(written) > 1:
+            raise ValueError(f"{name} has no options here; write `sampler: {name}`")
+        value = name
         if value == "cmaes" and find_spec("cmaes") is None:
             raise ValueError("'cmaes' needs a package of its own; install it by: pip install 'sweeps[cmaes]'")
         return value
@@ -61,11 +90,12 @@ class SearchConfig(Section):
             )
         if name not in PRUNERS:
             raise ValueError(unknown("pruner", name, PRUNERS))
-        try:
-            return PRUNERS[name].model_validate(dict(written))
-        except ValidationError as error:
-            details = [_in_our_words(item, name) for item in error.errors()]
-            raise ValidationError.from_exception_data("pruner", details) from None
+        return _read(PRUNERS[name], written, str(name))
+
+    @property
+    def population(self) -> PopulationConfig | None:
+        """The options of the population, if that is how it searches."""
+        return self.sampler if isinstance(self.sampler, PopulationConfig) else None
 
     def num_startup_trials(self, num_trials: int) -> int:
         """Random trials of a sweep of `num_trials`."""
@@ -84,6 +114,8 @@ def misfits(
         yield from _objective_misfits(search, len(metrics))
     if space is not None:
         yield from (problem(("sampler",), message) for message in _sampler_misfits(search, space))
+    if search.population is not None:
+        yield from _misfits_of(search.population, search, space, train)
     if train is not None and search.pruner.name != "none" and not search.pruner.table(train.validations, 1):
         yield problem(
             ("pruner",),
@@ -96,7 +128,22 @@ def budget_misfit(search: SearchConfig, num_trials: int) -> str | None:
     """What the search cannot do with a budget."""
     if search.sampler == "gp" and num_trials > _GP_TRIALS:
         return f"gp bears at most {_GP_TRIALS} trials, got {num_trials}; tpe has no such limit"
-    return None
+    return None if search.population is None else population_budget_misfit(search.population, num_trials)
+
+
+def _misfits_of(
+    population: PopulationConfig, search: SearchConfig, space: AnySpace | None, train: TrainConfig | None
+) -> Iterator[InitErrorDetails]:
+    yield from (problem(("sampler",), message) for message in population_misfits(population, space, train))
+    if search.pruner.name != "none":
+        yield problem(
+            ("pruner",),
+            f"a population replaces its worst members and stops nobody; take pruner: none, not {search.pruner.name}",
+        )
+    if search.points is not None and len(search.points) > population.size:
+        yield problem(
+            ("points",), f"a population of {population.size} begins with as many, not with {len(search.points)}"
+        )
 
 
 def _sampler_misfits(search: SearchConfig, space: AnySpace) -> Iterator[str]:
@@ -127,11 +174,20 @@ def _options(search: SearchConfig) -> str:
     return ", ".join(f"{name} {value}" for name, value in options.items())
 
 
-def _in_our_words(item: Any, name: str) -> InitErrorDetails:
+def _read(kind: type[S], written: Mapping[Any, Any], name: str) -> S:
+    """Options as they were written, with what is wrong in our words."""
+    try:
+        return kind.model_validate(dict(written))
+    except ValidationError as error:
+        details = [_in_our_words(item, name, kind) for item in error.errors()]
+        raise ValidationError.from_exception_data(name, details) from None
+
+
+def _in_our_words(item: Any, name: str, kind: type[Section]) -> InitErrorDetails:
     """A finding of pydantic about an option, as a finding about the search."""
     if item["type"] != "extra_forbidden":
         return problem(item["loc"], item["msg"], item["type"], item["input"])
     option = item["loc"][-1]
-    known = [each for each in PRUNERS[name].model_fields if each != "name"]
+    known = [each for each in kind.model_fields if each != "name"]
     has = f"it has: {', '.join(known)}" if known else "it has none"
     return problem(item["loc"], f"{name} has no option '{option}'; {has}{nearest(option, known)}")

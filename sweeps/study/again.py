@@ -25,7 +25,8 @@ def again(frozen: FrozenTrial, number: int, *, request: str, folder: SweepFolder
     if goes_on:
         facts = replace(before, attempt=0, losses=0, outcome=None, reason="")
     else:
-        facts = Facts(seed=before.seed, params=before.params)
+        kept = Facts(seed=before.seed, params=before.params)
+        facts = replace(kept, parent=before.parent, inherits=before.inherits, last=before.last)
     facts = replace(facts, request=request, retry_of=number)
     return create_trial(
         state=TrialState.RUNNING,

@@ -8,7 +8,7 @@ from optuna.trial import TrialState, create_trial
 from search_spaces import Value
 from sweeps.config import SweepConfig
 from sweeps.study.draw import write
-from sweeps.study.source import Sampled
+from sweeps.study.sources import source_of
 
 
 def draw_ahead(config: SweepConfig, number: int) -> Iterator[Mapping[str, Value]]:
@@ -20,8 +20,10 @@ def draw_ahead(config: SweepConfig, number: int) -> Iterator[Mapping[str, Value]
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction="minimize" if config.mode == "min" else "maximize")
-    source = Sampled(config)
+    source = source_of(config)
     while (drawn := len(study.get_trials(deepcopy=False))) < number and source.has(drawn):
+        if source.waits(study, drawn):
+            return
         study.add_trial(create_trial(state=TrialState.RUNNING))
         trial = study.get_trials(deepcopy=False)[-1]
         params = source.draw(study, trial).params

@@ -94,6 +94,8 @@ def _extend(request: Extend, now: Situation) -> tuple[str, Effect]:
 
 def _try(request: Try, now: Situation) -> tuple[str, Effect]:
     space, num_trials = now.config.space, now.config.budget.trials
+    if now.config.search.population is not None:
+        raise Refused("a population makes its members from each other; give what it shall begin with as search.points")
     tried, wrong = space.settle(request.params)
     if wrong:
         raise Refused("; ".join(map(str, wrong)))

@@ -7,6 +7,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from search_spaces import Value
+from sweeps.config import SweepConfig
 from sweeps.contract import Scalar, Trial
 from sweeps.study.snapshot import Facts
 from sweeps.study.source import NOTHING
@@ -44,6 +45,15 @@ class Listed:
         """Whether somebody who can still win lacks a seed."""
         del number
         return next(self._left(), None) is not None
+
+    def waits(self, study: optuna.Study, number: int) -> bool:
+        """Never."""
+        del study, number
+        return False
+
+    def follow(self, config: SweepConfig) -> None:
+        """Its list is its budget."""
+        del config
 
     def draw(self, study: optuna.Study, trial: FrozenTrial, given: Mapping[str, Value] = NOTHING) -> Facts:
         """The next of the list.

@@ -8,7 +8,7 @@ import optuna
 from optuna.trial import TrialState
 
 from sweeps.config import SweepConfig
-from sweeps.contract import Kind, Report
+from sweeps.contract import Kind, Report, TrialSpec
 from sweeps.disk.folder import SweepFolder
 from sweeps.study.snapshot import Facts
 
@@ -34,6 +34,24 @@ class Live:
 
     def __post_init__(self) -> None:
         self._kept_s = self.wall_s()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the last validation that it is to make was heard of."""
+        return self.facts.heard >= (self.facts.last or self.config.train.validations)
+
+    def spec(self, number: int, folder: SweepFolder) -> TrialSpec:
+        """The attempt, for a worker: from its own newest state, or that of its parent."""
+        last = self.facts.last
+        return TrialSpec(
+            number=number,
+            attempt=self.facts.attempt,
+            params=self.facts.params,
+            seed=self.facts.seed,
+            resume_from=folder.outside(self.facts.resume),
+            inherit_from=folder.outside(self.facts.inherits),
+            save_at=() if last in (None, self.config.train.validations) else (last,),
+        )
 
     def values(self) -> dict[int, float]:
         """Raw value of the metric by validation, as storage has it."""
@@ -64,7 +82,15 @@ class Live:
             facts = replace(facts, best_validation=best, metrics=dict(report.metrics), checkpoint=checkpoint)
         self.keep(facts)
 
-    def hopeless(self) -> bool:
+    def ends(self, validation: int, value: float) -> tuple[Kind, str] | None:
+        """How a validation ends it, and why; None if it goes on. What is to end before the horizon the trainer does not end."""
+        if not math.isfinite(value):
+            return Kind.DIVERGED, f"{self.config.metric} became {value} at validation {validation}"
+        if validation == self.facts.heard and self._hopeless():
+            return Kind.PRUNED, f"not promising at validation {validation}"
+        return (Kind.COMPLETED, "") if self.facts.last is not None and self.is_whole else None
+
+    def _hopeless(self) -> bool:
         """Whether the pruner gives it up at its newest validation; after the last there is nothing to save."""
         newest = max(self.values(), default=0)
         return newest == self.facts.heard and 0 < newest < self.config.train.validations and self.trial.should_prune()

@@ -37,6 +37,9 @@ class Facts:
         wall_s: Seconds that the sweep had a driver until then.
         request: The request that it fulfils, if it was not the sampler's idea.
         retry_of: The failed or lost trial that it tries again.
+        parent: The trial whose state it begins with.
+        inherits: That state, below the sweep's folder.
+        last: The validation after which it ends; None is that of the horizon.
     """
 
     seed: int
@@ -58,6 +61,9 @@ class Facts:
     repeats: int | None = None
     request: str | None = None
     retry_of: int | None = None
+    parent: int | None = None
+    inherits: str | None = None
+    last: int | None = None
 
     @classmethod
     def read(cls, frozen: FrozenTrial) -> Self | None:
@@ -114,6 +120,9 @@ def to_trial(frozen: FrozenTrial, folder: SweepFolder, *, first: int = 0) -> Tri
         checkpoint=folder.outside(facts.checkpoint),
         resume=folder.outside(facts.resume),
         retry_of=facts.retry_of,
+        parent=facts.parent,
+        inherits=folder.outside(facts.inherits),
+        last=facts.last,
         started_ms=_milliseconds(frozen.datetime_start) or 0,
         finished_ms=_milliseconds(frozen.datetime_complete),
         busy_s=facts.busy_s,

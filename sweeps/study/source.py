@@ -30,6 +30,12 @@ class Source(Protocol):
     def has(self, number: int) -> bool:
         """Whether there is to be one more trial when there are this many, not counting what is tried again."""
 
+    def waits(self, study: optuna.Study, number: int) -> bool:
+        """Whether that one cannot be drawn before something that runs has ended."""
+
+    def follow(self, config: SweepConfig) -> None:
+        """Takes the budget that the sweep has by now."""
+
     def draw(self, study: optuna.Study, trial: FrozenTrial, given: Mapping[str, Value] = NOTHING) -> Facts:
         """What a trial is to be.
 
@@ -55,6 +61,15 @@ class Sampled:
     def has(self, number: int) -> bool:
         """Up to the budget."""
         return number < self.config.num_trials
+
+    def waits(self, study: optuna.Study, number: int) -> bool:
+        """Never."""
+        del study, number
+        return False
+
+    def follow(self, config: SweepConfig) -> None:
+        """Takes a larger budget."""
+        self.config = config
 
     def draw(self, study: optuna.Study, trial: FrozenTrial, given: Mapping[str, Value] = NOTHING) -> Facts:
         """Draws something new; in a space where nothing new is left, a replicate with another training seed."""
@@ -89,6 +104,7 @@ class Sampled:
         The first trials have values from points known to be good. One that comes out again was tried: then it is left.
         """
         search = self.config.search
+        sampler = str(search.sampler)
         occasion = Occasion(
             space=self.config.space,
             seed=search.seed,
@@ -96,18 +112,18 @@ class Sampled:
             redraw=redraw,
             startup_trials=search.num_startup_trials(self.config.num_trials),
         )
-        past = Past(study, trial, SAMPLERS[search.sampler](occasion))
+        past = Past(study, trial, SAMPLERS[sampler](occasion))
         if self._ranges_changed is None:
             self._ranges_changed = past.is_elsewhere(self.config.space)
         if self._ranges_changed:
             past.stay_within(self.config.space)
         if search.objectives == "all":
             past.want(self.config.objectives)
-        if search.sampler == "tpe":
+        if sampler == "tpe":
             past.thin(TPE_HISTORY)
             if not past.best_are_sound():
                 past.sampler = SAMPLERS["random"](occasion)
-        if search.sampler in WITHOUT_PRUNED:
+        if sampler in WITHOUT_PRUNED:
             past.rank_cliffs_worst()
         point = dict(given) or ({} if redraw else self._first_point(study, trial))
         return draw(past, trial, self.config.space, point), past.kept

@@ -4,7 +4,6 @@ Three verbs change it, and only the driver says them: `ask`, `report`, `finish`.
 returns, so a driver that dies between two verbs loses nothing.
 """
 
-import math
 import threading
 import time
 from collections import deque
@@ -27,7 +26,8 @@ from sweeps.study.limits import Limits
 from sweeps.study.live import Live
 from sweeps.study.memory import Memory
 from sweeps.study.snapshot import Facts
-from sweeps.study.source import Sampled, Source
+from sweeps.study.source import Source
+from sweeps.study.sources import source_of
 from sweeps.study.steering import Steering
 from sweeps.study.storage import open_storage, sync
 from sweeps.study.view import OwnTrials
@@ -59,7 +59,7 @@ class Study(Memory):
         self._again: deque[int] = deque()
         self._halt = halt
         self._asking = threading.RLock()  # requests come from another thread
-        self._source = source or Sampled(self.config)
+        self._source = source or source_of(self.config)
         self._for_pruners = OwnTrials(study, self._first) if self._first else study
         self._limits = Limits(study, config, self.trials(), clock=clock)
         self.listen(self._limits)
@@ -131,7 +131,7 @@ class Study(Memory):
                 if not self._steering.is_stopped(number):
                     return self._attempt(number)
                 self._end(self._open(number, self._drawn(number)), Kind.PRUNED, _STOPPED)
-            if (more := self._has_more()) and not self._steering.paused:
+            if (more := self._has_more()) and not self._steering.paused and not self._waits():
                 return self._new()
             return Turn.WAIT if self._live or more else Turn.DONE
 
@@ -157,12 +157,8 @@ class Study(Memory):
             had = ", ".join(sorted(report.metrics))
             return self._end(live, Kind.FAILED, f"the trial reported no '{self.config.metric}'; it reported: {had}")
         live.learn(report, value, self._folder)
-        if not math.isfinite(value):
-            return self._end(
-                live, Kind.DIVERGED, f"{self.config.metric} became {value} at validation {report.validation}"
-            )
-        if report.validation == live.facts.heard and live.hopeless():
-            return self._end(live, Kind.PRUNED, f"not promising at validation {report.validation}")
+        if (end := live.ends(report.validation, value)) is not None:
+            return self._end(live, *end)
         self._tell_listeners(number)
         if why := self._why_to_stop(number, report.validation):
             return self._end(live, Kind.PRUNED, why)
@@ -195,8 +191,7 @@ class Study(Memory):
             answer = self._steering.apply(
                 request_id, request, trials=trials, num_all=num_all, over=over, left_before=left_before
             )
-            if isinstance(self._source, Sampled):
-                self._source.config = self.config
+            self._source.follow(self.config)
             sync(self._study._storage)  # noqa: SLF001
         return answer
 
@@ -205,6 +200,12 @@ class Study(Memory):
     def _has_more(self) -> bool:
         wanted = self._steering.has_more() or self._source.has(self._steering.num_counted(len(self._all())))
         return wanted and self._limits.enough() is None
+
+    def _waits(self) -> bool:
+        """Whether the next trial depends on one that runs. What is tried again waits for nobody."""
+        return not self._steering.has_more() and self._source.waits(
+            self._study, self._steering.num_counted(len(self._all()))
+        )
 
     def _new(self) -> TrialSpec:
         self._study.add_trial(self._steering.begin(self._all()))
@@ -217,15 +218,9 @@ class Study(Memory):
         facts.keep(self._study._storage, self._frozen(number)._trial_id)  # noqa: SLF001 - whole before Optuna's own fields
         if facts.retry_of is not None and facts.heard:
             self._history.append(number, self._history.read(facts.retry_of))
-        self._live[number] = self._open(number, facts)
+        live = self._live[number] = self._open(number, facts)
         self._tell_listeners(number)
-        return TrialSpec(
-            number=number,
-            attempt=facts.attempt,
-            params=facts.params,
-            seed=facts.seed,
-            resume_from=self._folder.outside(facts.resume),
-        )
+        return live.spec(number, self._folder)
 
     def _drawn(self, number: int) -> Facts:
         """The configuration of a trial, drawn if it has none. A driver that died in between changes nothing."""
@@ -257,9 +252,8 @@ class Study(Memory):
         while self._again:
             number = self._again.popleft()
             live = self._open(number, self._drawn(number))
-            heard = live.facts.heard
-            whole = heard == self.config.train.validations
-            self._end(live, Kind.COMPLETED if whole else Kind.PRUNED, "" if whole else spent.stops(heard))
+            whole = live.is_whole
+            self._end(live, Kind.COMPLETED if whole else Kind.PRUNED, "" if whole else spent.stops(live.facts.heard))
 
     def _why_to_stop(self, number: int, validation: int) -> str:
         """Why a trial ends that nothing is wrong with; empty if it goes on."""
@@ -281,8 +275,8 @@ class Study(Memory):
             if facts.outcome is not None:
                 live.tell()
                 self._tell_listeners(number)
-            elif live.hopeless():
-                self._end(live, Kind.PRUNED, f"not promising at validation {facts.heard}")
+            elif (end := live.ends(facts.heard, live.values().get(facts.heard, 0.0))) is not None:
+                self._end(live, *end)
             else:
                 self._again.append(number)
 

@@ -33,6 +33,7 @@ class Candidate:
         search_value: What the search saw of a finalist whose `value` is of fresh seeds.
         tied: Trials that the winner could not be told from.
         repeats: Of a confirmation's run: the trial of the search that it repeats.
+        parent: The trial whose state it began with.
     """
 
     trial: int
@@ -49,6 +50,7 @@ class Candidate:
     search_value: float | None = None
     tied: tuple[int, ...] = ()
     repeats: int | None = None
+    parent: int | None = None
 
     @property
     def spread(self) -> float | None:
@@ -106,9 +108,15 @@ def rank(candidates: Iterable[Candidate], *, mode: Mode) -> list[Candidate]:
     groups: dict[str, list[Candidate]] = {}
     for candidate in candidates:
         if _sound(candidate):
-            key = json.dumps(candidate.params, sort_keys=True) if candidate.repeats is None else str(candidate.repeats)
-            groups.setdefault(key, []).append(candidate)
+            groups.setdefault(_configuration(candidate), []).append(candidate)
     return sorted((_mean(sorted(group, key=_order(mode))) for group in groups.values()), key=_order(mode))
+
+
+def _configuration(candidate: Candidate) -> str:
+    """What replicates have in common. A child with its parent's settings is none: it has trained on."""
+    if candidate.repeats is not None:
+        return str(candidate.repeats)
+    return json.dumps([candidate.params, candidate.parent], sort_keys=True)
 
 
 def from_trials(trials: Iterable[Trial], metric: str) -> list[Candidate]:
@@ -126,6 +134,7 @@ def from_trials(trials: Iterable[Trial], metric: str) -> list[Candidate]:
             checkpoint=trial.checkpoint,
             values=() if trial.value is None else (trial.value,),
             repeats=trial.repeats,
+            parent=trial.parent,
         )
         for trial in trials
     ]
