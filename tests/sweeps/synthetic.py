@@ -75,6 +75,12 @@ def report_of(spec: TrialSpec, validation: int, value: float | None = None) -> R
     )
 
 
+def first_validation(spec: TrialSpec) -> int:
+    """The validation after that of the state which an attempt begins with."""
+    state = spec.resume_from or spec.inherit_from
+    return 1 if state is None else int(state.rsplit("-", 1)[1]) + 1
+
+
 @dataclass(frozen=True)
 class Curve:
     """A trial that follows `accuracy`, with faults at chosen places.
@@ -95,8 +101,7 @@ class Curve:
         if self.traces is not None:
             (self.traces / f"{spec.number}-{spec.attempt}").write_text(f"{os.getpid()} {time.time()}")
         fault = self.faults.get(spec.number, "")
-        first = 1 if spec.resume_from is None else int(spec.resume_from.rsplit("-", 1)[1]) + 1
-        for validation in range(first, self.validations + 1):
+        for validation in range(first_validation(spec), self.validations + 1):
             time.sleep(self.seconds / self.validations)
             if fault == "raise" and validation == 2:
                 return Outcome(kind=Kind.FAILED, reason="ValueError: asked to")

@@ -13,7 +13,7 @@ from sweeps.launchers.names import LAUNCHERS
 from sweeps.launchers.simulated import Simulated, Step
 from sweeps.study.pruners import PRUNERS
 from sweeps.study.samplers import SAMPLERS
-from tests.sweeps.synthetic import Curve, open_study, report_of, sweep_config
+from tests.sweeps.synthetic import Curve, first_validation, open_study, report_of, sweep_config
 
 SPACES: dict[str, dict[str, Any]] = {
     "numbers": {
@@ -60,8 +60,7 @@ class Uneven(Curve):
     """A curve in simulated time; trials take unlike times, so that they overtake each other."""
 
     def timed(self, spec: TrialSpec) -> Generator[Step, Verdict, Outcome]:
-        first = 1 if spec.resume_from is None else int(spec.resume_from.rsplit("-", 1)[1]) + 1
-        for validation in range(first, self.validations + 1):
+        for validation in range(first_validation(spec), self.validations + 1):
             takes_s = 60.0 * (1 + spec.number % 3)
             if (yield Step(takes_s=takes_s, num_steps=10, report=report_of(spec, validation))) is Verdict.STOP:
                 return Outcome(kind=Kind.PRUNED)
