@@ -49,6 +49,7 @@ def trial_tags(trial: Trial) -> dict[str, str]:
     found |= {} if trial.repeats is None else {tags.REPEATS: str(trial.repeats)}
     found |= {} if trial.retry_of is None else {tags.RETRY_OF: str(trial.retry_of)}
     found |= {} if trial.parent is None else {tags.CHILD_OF: str(trial.parent)}
+    found |= {} if trial.last is None else {tags.LAST: str(trial.last)}
     return {key: str(value) for key, value in found.items()}
 
 
@@ -95,9 +96,14 @@ def _candidate(run: Run, metric: str) -> Candidate:
         run_id=run.run_id,
         checkpoint=run.tags.get(tags.CHECKPOINT) or None,
         values=() if finite is None else (finite,),
-        repeats=int(run.tags[tags.REPEATS]) if tags.REPEATS in run.tags else None,
-        parent=int(run.tags[tags.CHILD_OF]) if tags.CHILD_OF in run.tags else None,
+        repeats=_number(run, tags.REPEATS),
+        parent=_number(run, tags.CHILD_OF),
+        last=_number(run, tags.LAST),
     )
+
+
+def _number(run: Run, tag: str) -> int | None:
+    return int(run.tags[tag]) if tag in run.tags else None
 
 
 def sweep_params(config: SweepConfig) -> dict[str, str]:

@@ -61,6 +61,21 @@ class Recorded:
         """The best value that the nearest configuration has measured."""
         return self._best(self.curve(params, 0))
 
+    @property
+    def validations(self) -> int:
+        """Of the longest curve."""
+        return max(len(curve.values) for _, curve in self.curves)
+
+    def expected(self, params: Params) -> tuple[float, ...]:
+        """What the nearest configuration has measured; where it has ended, its last finite value, or else the worst of all."""
+        every = [value for _, curve in self.curves for value in curve.values if math.isfinite(value)]
+        last = min(every) if self.mode == "max" else max(every)
+        found = []
+        for value in (*self.curve(params, 0).values, *[math.nan] * self.validations)[: self.validations]:
+            last = value if math.isfinite(value) else last
+            found.append(last)
+        return tuple(found)
+
     def optimum(self) -> float:
         """The best value that was measured at all."""
         values = [self._best(curve) for _, curve in self.curves]

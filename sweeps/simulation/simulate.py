@@ -12,8 +12,9 @@ from sweeps.disk.folder import SweepFolder
 from sweeps.disk.history import History
 from sweeps.halt import Halt
 from sweeps.launchers.simulated import Attempt, Simulated
-from sweeps.simulation.landscape import Landscape, LandscapeTrial
+from sweeps.simulation.landscape import Landscape, LandscapeTrial, truth_of
 from sweeps.study.study import Study
+from sweeps.winner.lineage import lineage
 from sweeps.winner.selection import from_trials, rank
 from sweeps.words import duration
 
@@ -85,18 +86,27 @@ def simulate(
     study = Study.open(config, folder, history=history, halt=Halt(), clock=clock, in_memory=True)
     launcher.run(study, LandscapeTrial(landscape=landscape, metric=config.metric))
     trials = study.trials()
-    whole = [landscape.curve(trial.params, trial.seed) for trial in trials]
-    ranking = rank(from_trials(trials, config.metric), mode=config.mode)
+    candidates = from_trials(trials, config.metric)
+    ranking = rank(candidates, mode=config.mode)
+    way = [(each.params, each.last) for each in lineage(candidates, ranking[0])] if ranking else []
     return Simulation(
         trials=trials,
         attempts=launcher.attempts,
         wall_s=launcher.clock(),
         utilisation=launcher.utilisation(),
-        num_whole_steps=sum(len(curve.values) * curve.num_steps for curve in whole),
+        num_whole_steps=sum(_whole_steps(trial, trials, landscape) for trial in trials),
         found=ranking[0].value if ranking else None,
-        truth=landscape.truth(ranking[0].params) if ranking else None,
+        truth=truth_of(landscape, way) if way else None,
         optimum=landscape.optimum(),
     )
+
+
+def _whole_steps(trial: Trial, trials: Sequence[Trial], landscape: Landscape) -> int:
+    """What a trial takes that nothing stops; a child, from its parent's end on."""
+    curve = landscape.curve(trial.params, trial.seed)
+    begun = 0 if trial.parent is None else trials[trial.parent].last or 0
+    end = len(curve.values) if trial.last is None else min(trial.last, len(curve.values))
+    return max(0, end - begun) * curve.num_steps
 
 
 def summary(runs: Sequence[Simulation]) -> str:

@@ -103,9 +103,14 @@ class Synthetic:
 
     def truth(self, params: Params) -> float:
         """What a configuration reaches in the mean over all seeds; one that diverges has learned nothing."""
-        diverges = _NORMAL.cdf((self._decades(params) - self._cliff(params)) / _CLIFF_SD)
-        nothing = diverges + (1 - diverges) * self._collapses(params)
+        nothing = self._learns_nothing(params)
         return self._shown(nothing * self.chance + (1 - nothing) * self._reaches(params))
+
+    def expected(self, params: Params) -> tuple[float, ...]:
+        """The mean over all seeds at each validation; at the last one it is the truth."""
+        nothing = self._learns_nothing(params)
+        means = (self.mean(params, validation) for validation in range(1, self.validations + 1))
+        return tuple(self._shown(nothing * self.chance + (1 - nothing) * mean) for mean in means)
 
     def optimum(self) -> float:
         """The truth of the best configuration."""
@@ -150,6 +155,11 @@ class Synthetic:
     def _cliff(self, params: Params) -> float:
         """Decades above the best rate at which training diverges; a warm-up moves it away."""
         return self.cliff_decades + _number(params.get("warmup_ratio", 0.0))
+
+    def _learns_nothing(self, params: Params) -> float:
+        """Probability that a training ends with nothing learned, diverged or collapsed."""
+        diverges = _NORMAL.cdf((self._decades(params) - self._cliff(params)) / _CLIFF_SD)
+        return diverges + (1 - diverges) * self._collapses(params)
 
     def _collapses(self, params: Params) -> float:
         """Probability that a training learns nothing without diverging: the more often, the nearer the cliff."""

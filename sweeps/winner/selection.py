@@ -34,6 +34,7 @@ class Candidate:
         tied: Trials that the winner could not be told from.
         repeats: Of a confirmation's run: the trial of the search that it repeats.
         parent: The trial whose state it began with.
+        last: The validation after which it ended, of a trial that trained only a part of the horizon.
     """
 
     trial: int
@@ -51,6 +52,7 @@ class Candidate:
     tied: tuple[int, ...] = ()
     repeats: int | None = None
     parent: int | None = None
+    last: int | None = None
 
     @property
     def spread(self) -> float | None:
@@ -135,6 +137,7 @@ def from_trials(trials: Iterable[Trial], metric: str) -> list[Candidate]:
             values=() if trial.value is None else (trial.value,),
             repeats=trial.repeats,
             parent=trial.parent,
+            last=trial.last,
         )
         for trial in trials
     ]
