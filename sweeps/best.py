@@ -9,6 +9,7 @@ from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from sweeps.contract import Scalar
+from sweeps.winner.lineage import lineage
 from sweeps.winner.objectives import Objective
 from sweeps.winner.selection import Candidate
 from trainer.checkpoint import verify
@@ -51,7 +52,8 @@ class Best:
         search_value: What the search saw, where `value` is of fresh seeds.
         tied: Trials that it could not be told from.
         params: The searched settings, as the trainer used them.
-        config: Everything that decided its training.
+        config: Everything that decided its training; of a population's member, from its own first validation on.
+        way: Of a population's member: itself and the trials that its weights went through before, the oldest first.
         metrics: All `val_*` values at its best validation.
         test: Scores of the winner on the test split; None until it was tested.
         run_id: Its run in MLflow.
@@ -69,6 +71,7 @@ class Best:
     tied: tuple[int, ...]
     params: Mapping[str, Scalar]
     config: TrainConfig
+    way: tuple[Candidate, ...]
     metrics: Mapping[str, float]
     test: Mapping[str, float] | None
     run_id: str
@@ -97,6 +100,9 @@ class Best:
             "values": list(self.values),
             "search_value": self.search_value,
             "tied": list(self.tied),
+            "way": [
+                {"trial": each.trial, "last_validation": each.last, "params": dict(each.params)} for each in self.way
+            ],
         }
 
     def load(self) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
@@ -220,6 +226,7 @@ def best(name: str, *, tracking: str | None = None) -> Best:
         tied=chosen.tied,
         params=chosen.params,
         config=TrainConfig.model_validate({**recorded.train, **chosen.params, "seed": chosen.seeds[0]}),
+        way=() if chosen.parent is None else tuple(lineage(recorded.candidates(), chosen)),
         metrics=chosen.metrics,
         test=recorded.test if tested else None,
         run_id=chosen.run_id,

@@ -18,6 +18,8 @@ from sweeps.settings.spaces import plan_of_points
 from sweeps.spending.cost import cost_of
 from sweeps.study.advice import advice, stopping
 from sweeps.winner.findings import findings
+from sweeps.winner.lineage import way
+from sweeps.winner.selection import from_trials
 from sweeps.words import show
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ def closing(config: SweepConfig, finished: Finished) -> str:
     ]
     if config.train.splits == "official":
         lines.append("note:    splits: official, so the search and the test saw the same rows")
+    lines += [f"way:     {line}" for line in way(from_trials(finished.trials, config.metric), winner)]
     found = (*sentences(winner, config.metric), *findings(config, finished.trials, winner))
     said = (*found, *advice(config), *choice.notes)
     lines += [f"note:    {note}" for note in said]

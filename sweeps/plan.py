@@ -81,8 +81,8 @@ def measure(config: SweepConfig) -> str:
 def estimate(config: SweepConfig, probe: "Probe", drawn: Sequence[Mapping[str, Scalar]], *, slots: int) -> Estimate:
     """What a sweep will take, by the probe of its first configuration.
 
-    All trials are taken to run their whole horizon at the first one's rate by the token; how many epochs they train and how
-    many rows make a step is taken from configurations that were drawn ahead.
+    All trials are taken to run their whole horizon, or their part of it, at the first one's rate by the token; how many epochs they
+    train and how many rows make a step is taken from configurations that were drawn ahead.
 
     Args:
         config: The sweep.
@@ -96,20 +96,24 @@ def estimate(config: SweepConfig, probe: "Probe", drawn: Sequence[Mapping[str, S
     steps = sum(each.epochs * math.ceil(probe.features_per_epoch / each.rows_per_step) for each in trains) / len(trains)
     tokens = probe.num_tokens / first.epochs * epochs
     watching_s = config.train.validations * (probe.validation_s + probe.writing_s)
-    trial_s = probe.startup_s + tokens / probe.tokens_per_second + watching_s
+    parts, at_once, waiting = 1, config.num_trials, 0
+    if (population := config.search.population) is not None:  # one generation after the other, whose states are kept
+        parts, at_once, waiting = population.generations, population.size, 2 * population.size
+    slots = min(slots, at_once)
+    trial_s = probe.startup_s + (tokens / probe.tokens_per_second + watching_s) / parts
     num_trials, finalists = config.num_trials, min(config.confirm.top_k, config.num_trials) if config.confirm else 0
     num_again = finalists * len(config.fresh_seeds)
     checkpoints = min(config.keep.top_k, num_trials) + finalists + 2 * slots + 1
     return Estimate(
         num_trials=num_trials,
         slots=slots,
-        steps=steps,
+        steps=steps / parts,
         trial_s=trial_s,
-        wall_s=math.ceil(num_trials / slots) * trial_s,
+        wall_s=num_trials // at_once * math.ceil(at_once / slots) * trial_s,
         gpu_hours=num_trials * trial_s / 3600 * config.resources.gpus,
         confirm_s=math.ceil(num_again / slots) * trial_s,
         confirm_gpu_hours=num_again * trial_s / 3600 * config.resources.gpus,
-        disk_bytes=checkpoints * probe.checkpoint_bytes + 2 * slots * probe.resume_bytes,
+        disk_bytes=checkpoints * probe.checkpoint_bytes + (2 * slots + waiting) * probe.resume_bytes,
     )
 
 
@@ -133,7 +137,8 @@ def _lines(config: SweepConfig, probe: "Probe", estimated: Estimate, free_bytes:
         )
     yield (
         f"disk:    {_size(estimated.disk_bytes)} of {_size(free_bytes)} that are free: {config.keep.top_k} best checkpoints, two "
-        f"with two resume states for each slot, and the winner's copy in the record"
+        f"with two resume states for each slot, {'the states of two generations, ' if config.search.population else ''}"
+        f"and the winner's copy in the record"
     )
     yield from (f"budget:  {line}" for line in _cut_short(config, estimated))
     if changing := [name for name in _CHANGES_SPEED if len(config.space.edges.get(name, ())) > 1]:

@@ -65,4 +65,6 @@ def _row(config: SweepConfig, trial: Trial, place: str, candidate: Candidate, *,
 
 def _remark(trial: Trial) -> str:
     again = "" if trial.retry_of is None else f"trial {trial.retry_of} again"
-    return "; ".join(part for part in (again, trial.reason) if part)
+    child = "" if trial.parent is None else f"goes on from trial {trial.parent}"
+    part = "" if trial.last is None else f"to validation {trial.last}"
+    return "; ".join(each for each in (again, child, part, trial.reason) if each)

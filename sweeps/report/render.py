@@ -17,6 +17,7 @@ from sweeps.report.leaderboard import rows
 from sweeps.report.subject import Subject
 from sweeps.spending.cost import Cost, cost_of
 from sweeps.winner.findings import findings
+from sweeps.winner.lineage import way
 from sweeps.winner.objectives import pareto
 from sweeps.winner.selection import Candidate, from_trials, rank
 from sweeps.words import duration, show
@@ -72,6 +73,7 @@ def render(
             again="" if winner is None else _train_again(config, winner),
             notes=[*notes, *confirmed[1:], *findings(config, trials, winner)],
             steering=steering,
+            way=[] if winner is None else way(from_trials(trials, config.metric), winner),
             finalists=finalist_rows(config, trials, confirmations, ranking),
             confirmed=confirmed[:1],
             front=_front(config, trials),

@@ -25,7 +25,7 @@ class PopulationConfig(Section):
     name: Literal["population"] = "population"
     size: Annotated[int, Field(ge=2)] = 8
     """Members of a generation."""
-    generations: Annotated[int, Field(ge=2)] = 2
+    generations: Annotated[int, Field(ge=2)] = 3
     """Parts of the horizon; `train.validations` must be a multiple."""
     replaced_ratio: Annotated[Number, Field(gt=0, le=0.5)] = 0.25
     """The worst so many of a generation are replaced, by children of the best so many."""

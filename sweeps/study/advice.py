@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sweeps.config import SweepConfig
+from sweeps.settings.population import inherited
 from sweeps.study.grid import grid
 from sweeps.study.samplers import WITHOUT_PRUNED, always_there, varying
 
@@ -17,6 +18,8 @@ def advice(config: SweepConfig) -> list[str]:
 def stopping(config: SweepConfig) -> list[str]:
     """Which validation stops how many, in a few lines."""
     pruner, validations = config.search.pruner, config.train.validations
+    if config.search.population is not None:
+        return config.search.population.table(validations)
     if pruner.name == "none":
         return ["none; every trial runs to its end"]
     ratio = pruner.steps_ratio(validations)
@@ -26,6 +29,8 @@ def stopping(config: SweepConfig) -> list[str]:
 
 def _on_the_sampler(config: SweepConfig) -> Iterator[str]:
     search, space = config.search, config.space
+    if search.population is not None and (kept := inherited(space)):
+        yield f"drawn once, and inherited as they are: {', '.join(kept)}"
     if search.sampler in WITHOUT_PRUNED:
         if search.pruner.name != "none":
             yield (

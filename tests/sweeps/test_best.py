@@ -94,6 +94,7 @@ def test_all_that_a_program_needs(sweep: Sweep) -> None:
         "values",
         "search_value",
         "tied",
+        "way",
     ]
     assert plain == {
         "sweep": sweep.config.name,
@@ -111,6 +112,7 @@ def test_all_that_a_program_needs(sweep: Sweep) -> None:
         "values": [0.66],
         "search_value": None,
         "tied": [],
+        "way": [],
     }
     assert found.metrics == trials[1].metrics
 

@@ -46,7 +46,20 @@ budget: {trials: 6}
 """
 
 KEYS = [
-    *("checkpoint", "config", "metric", "mode", "params", "run_id", "search_value", "seeds", "sweep", "test", "tied"),
+    *(
+        "checkpoint",
+        "config",
+        "metric",
+        "mode",
+        "params",
+        "run_id",
+        "search_value",
+        "seeds",
+        "sweep",
+        "test",
+        "tied",
+        "way",
+    ),
     *("trial", "value", "values"),
 ]
 

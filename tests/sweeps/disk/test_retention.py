@@ -27,6 +27,14 @@ def trial(folder: SweepFolder, number: int, value: float, outcome: Kind | None, 
     )
 
 
+def member(folder: SweepFolder, number: int, value: float, outcome: Kind | None, *, parent: int | None = None) -> Trial:
+    """Of a population of two in two generations of a validation each."""
+    own = str(folder.resume(number, 1) / "validation-1")
+    inherits = None if parent is None else str(folder.resume(parent, 1) / "validation-1")
+    last = 1 if parent is None else 2
+    return replace(trial(folder, number, value, outcome), resume=own, parent=parent, inherits=inherits, last=last)
+
+
 def left(folder: SweepFolder, name: str) -> list[str]:
     return sorted(path.name for path in (folder.path / name).iterdir())
 
@@ -113,3 +121,29 @@ def test_what_failed_trials_would_go_on_from_stays_until_they_were_tried_again(t
     retention.trial_changed(replace(begun, outcome=Kind.COMPLETED, values={1: 0.5}, best_validation=1))
     assert left(folder, "resume") == ["0002-1"]
     assert "0003-1" in left(folder, "checkpoints")
+
+
+def test_what_children_may_begin_with_stays_until_all_have_begun_and_none_needs_it_any_more(tmp_path: Path) -> None:
+    sampler = {"name": "population", "size": 2, "generations": 2}
+    config = sweep_config(
+        tmp_path, keep={"top_k": 1}, search={"sampler": sampler}, train={"validations": 2}, budget={"trials": 4}
+    )
+    folder = SweepFolder(tmp_path)
+    retention = Retention(config, folder, [])
+    for number, value in enumerate([0.1, 0.9]):
+        retention.trial_changed(member(folder, number, value, Kind.COMPLETED))
+    assert left(folder, "resume") == ["0000-1", "0001-1"]
+    assert left(folder, "checkpoints") == ["0001-1"]
+    first = member(folder, 2, 0.9, None, parent=1)
+    retention.trial_changed(first)
+    retention.trial_changed(replace(first, outcome=Kind.COMPLETED))
+    assert left(folder, "resume") == ["0000-1", "0001-1"]  # the other one may still begin with either
+    second = member(folder, 3, 0.5, None, parent=1)
+    retention.trial_changed(second)
+    Retention(config, folder, retention._trials.values())
+    assert left(folder, "resume") == ["0001-1", "0003-1"]
+    lost = replace(second, outcome=Kind.LOST)
+    retention.trial_changed(lost)
+    assert left(folder, "resume") == ["0001-1", "0003-1"]  # it may be tried again
+    retention.trial_changed(replace(second, number=4, retry_of=3, outcome=Kind.COMPLETED))
+    assert left(folder, "resume") == []
