@@ -56,7 +56,8 @@ class PopulationConfig(Section):
             f"{(number - 1) * part + 1} to {number * part} of {validations}"
             for number in range(1, self.generations + 1)
         ]
-        return [*lines, f"after each but the last the worst {self.num_replaced} go on as children of the best"]
+        few = self.num_replaced
+        return [*lines, f"after each but the last the worst {few} are replaced by children of the best {few}"]
 
 
 def population_misfits(

@@ -140,6 +140,8 @@ def _misfits_of(
             ("pruner",),
             f"a population replaces its worst members and stops nobody; take pruner: none, not {search.pruner.name}",
         )
+    if search.objectives == "all":
+        yield problem(("sampler",), "a population is after one objective; take sampler: tpe, or objectives: first")
     if search.points is not None and len(search.points) > population.size:
         yield problem(
             ("points",), f"a population of {population.size} begins with as many, not with {len(search.points)}"

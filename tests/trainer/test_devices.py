@@ -193,8 +193,8 @@ def test_devices_resume_to_the_last_bit(make_config: MakeConfig, tmp_path: Path)
             shutil.copytree(str(report.resume), state)
         return whole(report)
 
-    folders = {"checkpoint_dir": tmp_path / "whole", "resume_dir": tmp_path / "resume"}
-    fit(config, **folders, resume_interval_s=0, report=keep_the_state)
+    resume_dir = tmp_path / "resume"
+    fit(config, checkpoint_dir=tmp_path / "whole", resume_dir=resume_dir, resume_interval_s=0, report=keep_the_state)
     fit(config, checkpoint_dir=tmp_path / "rest", resume_from=state, report=rest)
     assert [report.validation for report in rest.heard] == [3, 4]
     for key in ("train_loss", "val_loss"):

@@ -105,6 +105,17 @@ def test_a_param_that_changes_is_told_by_a_tag(sweep: Sweep) -> None:
     assert record.candidates()[0].params == {"learning_rate": 5e-5, "scheduler": "linear"}
 
 
+def test_whose_state_a_trial_began_with_is_read_back(sweep: Sweep) -> None:
+    record = sweep.record()
+    for number, parent, last in ((0, None, 1), (1, 0, 2)):
+        trial = ended(measured(live_trial(number), sweep.history), Kind.COMPLETED)
+        record.trial_changed(replace(trial, params=live_trial(0).params, effective={}, parent=parent, last=last))
+    assert record.flush(PATIENCE_S)
+    found = {each.trial: (each.parent, each.last) for each in record.candidates()}
+    assert found == {0: (None, 1), 1: (0, 2)}
+    assert len(rank(record.candidates(), mode="max")) == 2  # with its parent's settings, but no replicate of it
+
+
 def test_values_that_are_not_finite(sweep: Sweep) -> None:
     odd = (
         Point(key="val_loss", step=1, value=math.inf, timestamp_ms=5),

@@ -38,6 +38,7 @@ def problems(*assignments: str) -> list[str]:
             "the space",
         ),
         ("space={batch_size: {type: choice, choices: [16, 32]}}", "nothing in this space can change"),
+        ("search.objectives=all", "a population is after one objective"),
         ("search.points=[{learning_rate: 1e-4}, {}, {}, {}, {}]", "a population of 4 begins with as many, not with 5"),
     ],
 )
@@ -73,6 +74,6 @@ def test_what_it_will_do_is_told_before() -> None:
         "generation 1 of 3: 4 members train validations 1 to 2 of 6",
         "generation 2 of 3: 4 members train validations 3 to 4 of 6",
         "generation 3 of 3: 4 members train validations 5 to 6 of 6",
-        "after each but the last the worst 1 go on as children of the best",
+        "after each but the last the worst 1 are replaced by children of the best 1",
     ]
     assert any(line.startswith("drawn once, and inherited as they are: ") for line in advice(config))

@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_spaces import SHIPPED, Space, draw_evenly, load
+from search_spaces import SHIPPED, Space, Value, draw_evenly, load
 from sweeps.study.explore import explored
 from trainer.origin import CHANGEABLE_SETTINGS
 
@@ -34,7 +34,7 @@ def test_numbers_move_by_a_share_of_their_range_and_not_over_its_ends() -> None:
             "scheduler": {"type": "choice", "choices": ["linear", "cosine"]},
         }
     )
-    parent = {"learning_rate": 1e-3, "dropout": 0.0, "num_cycles": 1, "scheduler": "linear"}
+    parent: dict[str, Value] = {"learning_rate": 1e-3, "dropout": 0.0, "num_cycles": 1, "scheduler": "linear"}
     for seed in range(20):
         child = explored(space, parent, Random(seed), move_ratio=0.25, redraw_ratio=0.0)
         assert abs(float(str(child["learning_rate"])) / 1e-3 - 10**-0.5) < 1e-9
@@ -49,7 +49,7 @@ def test_what_is_inherited_is_not_dragged_along_by_what_it_depends_on() -> None:
             "learning_rate": {"type": "float", "low": 1e-5, "high": 1e-3, "log": True},
         }
     )
-    parent = {"scheduler": "linear", "warmup_ratio": 0.1, "learning_rate": 1e-4}
+    parent: dict[str, Value] = {"scheduler": "linear", "warmup_ratio": 0.1, "learning_rate": 1e-4}
     children = [explored(space, parent, Random(seed), move_ratio=0.1, redraw_ratio=0.5) for seed in range(50)]
     assert {(child["scheduler"], child.get("warmup_ratio")) for child in children} == {("linear", 0.1)}
     assert len({child["learning_rate"] for child in children}) > 10
