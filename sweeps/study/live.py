@@ -16,6 +16,11 @@ _TOLD = {Kind.COMPLETED: TrialState.COMPLETE, Kind.FAILED: TrialState.FAIL, Kind
 """How an outcome is told to the sampler. All others are PRUNED: TPE learns from those and ignores FAIL."""
 
 
+def unpromising(validation: int) -> str:
+    """The reason of a trial that the others were better than."""
+    return f"not promising at validation {validation}"
+
+
 @dataclass
 class Live:
     """A trial that is not told yet. Each method leaves it whole in storage.
@@ -42,7 +47,8 @@ class Live:
 
     def spec(self, number: int, folder: SweepFolder) -> TrialSpec:
         """The attempt, for a worker: from its own newest state, or that of its parent."""
-        last = self.facts.last
+        last, validations = self.facts.last, self.config.train.validations
+        needed = (*self.config.search.pruner.pauses_at(validations), last)
         return TrialSpec(
             number=number,
             attempt=self.facts.attempt,
@@ -50,7 +56,7 @@ class Live:
             seed=self.facts.seed,
             resume_from=folder.outside(self.facts.resume),
             inherit_from=folder.outside(self.facts.inherits),
-            save_at=() if last in (None, self.config.train.validations) else (last,),
+            save_at=tuple(each for each in needed if each is not None and each < validations),
         )
 
     def values(self) -> dict[int, float]:
@@ -87,7 +93,7 @@ class Live:
         if not math.isfinite(value):
             return Kind.DIVERGED, f"{self.config.metric} became {value} at validation {validation}"
         if validation == self.facts.heard and self._hopeless():
-            return Kind.PRUNED, f"not promising at validation {validation}"
+            return Kind.PRUNED, unpromising(validation)
         return (Kind.COMPLETED, "") if self.facts.last is not None and self.is_whole else None
 
     def _hopeless(self) -> bool:

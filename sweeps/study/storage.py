@@ -100,6 +100,22 @@ def open_storage(journal: Path | None, url: str | None) -> BaseStorage:
     return _JournalStorage(Journal(journal))
 
 
+def create_study(config: SweepConfig, journal: Path | None) -> optuna.Study:
+    """Opens or begins the study of a sweep, with its pruner. Call it only with the lease in hand.
+
+    Args:
+        config: The sweep.
+        journal: Where it is kept, if not in a database; None keeps nothing, for simulations.
+    """
+    return optuna.create_study(
+        storage=open_storage(journal, config.storage.study),
+        study_name=config.name,
+        direction="minimize" if config.mode == "min" else "maximize",
+        pruner=config.search.pruner.build(config.train.validations, config.mode),
+        load_if_exists=True,
+    )
+
+
 def refuse_foreign(config: SweepConfig, folder: SweepFolder) -> None:
     """Call it before a sweep begins: a study of its name, already there, is another sweep's. Raises PreflightError."""
     if config.name in optuna.get_all_study_names(open_storage(folder.journal, config.storage.study)):

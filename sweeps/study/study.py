@@ -7,7 +7,7 @@ returns, so a driver that dies between two verbs loses nothing.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Self
 
@@ -19,17 +19,16 @@ from sweeps.contract import Kind, Outcome, Report, TrialSpec, Turn, Verdict
 from sweeps.disk.folder import SweepFolder
 from sweeps.disk.history import History
 from sweeps.halt import Halt
-from sweeps.spending.budget import Reached
 from sweeps.steering.requests import Answer, Request
 from sweeps.study.draw import write
 from sweeps.study.limits import Limits
-from sweeps.study.live import Live
+from sweeps.study.live import Live, unpromising
 from sweeps.study.memory import Memory
 from sweeps.study.snapshot import Facts
 from sweeps.study.source import Source
 from sweeps.study.sources import source_of
 from sweeps.study.steering import Steering
-from sweeps.study.storage import open_storage, sync
+from sweeps.study.storage import create_study, sync
 from sweeps.study.view import OwnTrials
 
 _CAUSED_BY_STOPPING = frozenset({Kind.PRUNED, Kind.LOST, Kind.FAILED})
@@ -61,6 +60,8 @@ class Study(Memory):
         self._asking = threading.RLock()  # requests come from another thread
         self._source = source or source_of(self.config)
         self._for_pruners = OwnTrials(study, self._first) if self._first else study
+        pruner, validations = config.search.pruner, config.train.validations
+        self._promotion = pruner.promotion(validations, config.mode, self._all())
         self._limits = Limits(study, config, self.trials(), clock=clock)
         self.listen(self._limits)
 
@@ -87,13 +88,7 @@ class Study(Memory):
             in_memory: Begin a study that is kept nowhere, for simulations.
             source: Where its configurations come from; None takes the sampler of the sweep.
         """
-        study = optuna.create_study(
-            storage=open_storage(None if in_memory else folder.journal, config.storage.study),
-            study_name=config.name,
-            direction="minimize" if config.mode == "min" else "maximize",
-            pruner=config.search.pruner.build(config.train.validations, config.mode),
-            load_if_exists=True,
-        )
+        study = create_study(config, None if in_memory else folder.journal)
         opened = cls(study, config, folder, history=history, halt=halt, clock=clock, source=source)
         opened._reconcile()
         return opened
@@ -125,15 +120,16 @@ class Study(Memory):
             if self.stopping:
                 return Turn.DONE
             if (spent := self._limits.spent()) is not None:
-                self._drop_waiting(spent)
-            while self._again:
-                number = self._again.popleft()
-                if not self._steering.is_stopped(number):
-                    return self._attempt(number)
-                self._end(self._open(number, self._drawn(number)), Kind.PRUNED, _STOPPED)
+                self._end_waiting([*self._again, *self._promotion.take_all()], spent.stops)
+                self._again.clear()
+            if (number := self._begun()) is not None:
+                return self._attempt(number)
             if (more := self._has_more()) and not self._steering.paused and not self._waits():
                 return self._new()
-            return Turn.WAIT if self._live or more else Turn.DONE
+            if self._live or more or (self._steering.paused and self._promotion):
+                return Turn.WAIT
+            self._end_waiting(self._promotion.take_all(), unpromising)
+            return Turn.DONE
 
     @property
     def unfinished(self) -> bool:
@@ -159,6 +155,8 @@ class Study(Memory):
         live.learn(report, value, self._folder)
         if (end := live.ends(report.validation, value)) is not None:
             return self._end(live, *end)
+        if self._promotion.holds(number, live, report.validation):
+            return self._leave(number)
         self._tell_listeners(number)
         if why := self._why_to_stop(number, report.validation):
             return self._end(live, Kind.PRUNED, why)
@@ -201,11 +199,19 @@ class Study(Memory):
         wanted = self._steering.has_more() or self._source.has(self._steering.num_counted(len(self._all())))
         return wanted and self._limits.enough() is None
 
+    def _begun(self) -> int | None:
+        """A trial that is to go on: one that was lost, else one that has earned it. Who is to be stopped is, instead."""
+        while self._again or not self._steering.paused:
+            number = self._again.popleft() if self._again else self._promotion.next()
+            if number is None or not self._steering.is_stopped(number):
+                return number
+            self._end_waiting([number], lambda _: _STOPPED)
+        return None
+
     def _waits(self) -> bool:
         """Whether the next trial depends on one that runs. What is tried again waits for nobody."""
-        return not self._steering.has_more() and self._source.waits(
-            self._study, self._steering.num_counted(len(self._all()))
-        )
+        number = self._steering.num_counted(len(self._all()))
+        return not self._steering.has_more() and self._source.waits(self._study, number)
 
     def _new(self) -> TrialSpec:
         self._study.add_trial(self._steering.begin(self._all()))
@@ -214,7 +220,7 @@ class Study(Memory):
     def _attempt(self, number: int) -> TrialSpec:
         """Hands out a trial: for the first time, or again from its last acknowledged resume state."""
         drawn = self._drawn(number)
-        facts = replace(drawn, attempt=drawn.attempt + 1, reason="", wall_s=self._limits.wall_s())
+        facts = replace(drawn, attempt=drawn.attempt + 1, reason="", paused=None, wall_s=self._limits.wall_s())
         facts.keep(self._study._storage, self._frozen(number)._trial_id)  # noqa: SLF001 - whole before Optuna's own fields
         if facts.retry_of is not None and facts.heard:
             self._history.append(number, self._history.read(facts.retry_of))
@@ -234,26 +240,27 @@ class Study(Memory):
 
     def _end(self, live: Live, kind: Kind, reason: str) -> Verdict:
         """Tells how a trial ended: the facts first, as a told trial cannot be changed any more."""
-        live.keep(replace(live.facts, outcome=kind, reason=reason))
+        live.keep(replace(live.facts, outcome=kind, reason=reason, paused=None))
         live.tell()
-        number = live.trial.number - self._first
-        self._live.pop(number, None)
-        self._tell_listeners(number)
-        return Verdict.STOP
+        return self._leave(live.trial.number - self._first)
+
+    def _end_waiting(self, numbers: Iterable[int], why: Callable[[int], str]) -> None:
+        """Ends trials that nobody works on and nobody will; `why` gives the reason by the last validation heard of."""
+        for number in numbers:
+            live = self._open(number, self._drawn(number))
+            whole = live.is_whole
+            self._end(live, Kind.COMPLETED if whole else Kind.PRUNED, "" if whole else why(live.facts.heard))
 
     def _lose(self, number: int, live: Live) -> None:
         live.keep(live.facts)
-        del self._live[number]
         self._again.append(number)
-        self._tell_listeners(number)
+        self._leave(number)
 
-    def _drop_waiting(self, spent: Reached) -> None:
-        """Ends what waits for another attempt: there is no budget for it."""
-        while self._again:
-            number = self._again.popleft()
-            live = self._open(number, self._drawn(number))
-            whole = live.is_whole
-            self._end(live, Kind.COMPLETED if whole else Kind.PRUNED, "" if whole else spent.stops(live.facts.heard))
+    def _leave(self, number: int) -> Verdict:
+        """Nobody works on a trial any more."""
+        self._live.pop(number, None)
+        self._tell_listeners(number)
+        return Verdict.STOP
 
     def _why_to_stop(self, number: int, validation: int) -> str:
         """Why a trial ends that nothing is wrong with; empty if it goes on."""
@@ -277,7 +284,7 @@ class Study(Memory):
                 self._tell_listeners(number)
             elif (end := live.ends(facts.heard, live.values().get(facts.heard, 0.0))) is not None:
                 self._end(live, *end)
-            else:
+            elif facts.paused is None and not self._promotion.holds(number, live, facts.heard):
                 self._again.append(number)
 
     def _open(self, number: int, facts: Facts) -> Live:
@@ -285,8 +292,6 @@ class Study(Memory):
         trial_id = self._frozen(number)._trial_id  # noqa: SLF001 - there is no public way to reopen a trial
         trial = write(self._for_pruners, trial_id, self.config.space, facts.params)
         return Live(trial, facts, self.config, self._limits.wall_s)
-
-    # ------------------------------------------------------------------ bookkeeping
 
     def _current(self, number: int, attempt: int) -> Live | None:
         live = self._live.get(number)
