@@ -4,10 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from statistics import fmean
 
-from optuna.pruners import SuccessiveHalvingPruner
-
-from benchmarks.search_game import TRIALS, as_good, configured, games, landscape, ratio, study
-from benchmarks.search_rivals import PromotingAsha
+from benchmarks.search_game import TRIALS, as_good, configured, games, ratio, study
 from sweeps.study.study import Study
 
 RUNGS = ((2, 2), (3, 2), (4, 2), (2, 1), (3, 1), (4, 1))
@@ -20,8 +17,8 @@ def main() -> Iterator[str]:
     whole = [game.regret(confirm=True) for game in without]
     yield f"none: regret {fmean(whole):.4f} after {TRIALS} whole trials"
     for factor, first in RUNGS:
-        for name, build in (("stopped", stopping), ("paused", promoting)):
-            found = games(partial(build, factor, first))
+        for name, pauses in (("stopped", False), ("paused", True)):
+            found = games(partial(halving, factor, first, pauses))
             regret = [game.regret(confirm=True) for game in found]
             trials = fmean(game.num_ended for game in found)
             yield (
@@ -30,12 +27,7 @@ def main() -> Iterator[str]:
             )
 
 
-def stopping(factor: int, first: int, seed: int) -> Study:
+def halving(factor: int, first: int, pauses: bool, seed: int) -> Study:  # noqa: FBT001 - called by position alone
     """Our study with other rungs."""
-    pruner = SuccessiveHalvingPruner(min_resource=first, reduction_factor=factor)
-    return study(configured(seed, trials=6 * TRIALS, pruner="asha"), pruner=pruner)
-
-
-def promoting(factor: int, first: int, seed: int) -> PromotingAsha:
-    """ASHA that pauses."""
-    return PromotingAsha(landscape(seed).space, seed=seed, first=first, reduction_factor=factor)
+    pruner = {"name": "asha", "reduction_factor": factor, "first_validation": first, "pauses": pauses}
+    return study(configured(seed, trials=6 * TRIALS, pruner=pruner))
