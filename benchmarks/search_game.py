@@ -11,7 +11,6 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from optuna.pruners import BasePruner
 
 from search_spaces import AnySpace, draw_evenly, load
 from sweeps.config import SweepConfig
@@ -68,18 +67,10 @@ def configured(seed: int, *, trials: int, space: AnySpace | None = None, **searc
     )
 
 
-def study(config: SweepConfig, *, pruner: BasePruner | None = None) -> Study:
-    """The study of a sweep, in memory.
-
-    Args:
-        config: The sweep.
-        pruner: In place of that of the sweep.
-    """
+def study(config: SweepConfig) -> Study:
+    """The study of a sweep, in memory."""
     folder = SweepFolder(Path(config.storage.path) / config.name)
-    opened = Study.open(config, folder, history=History(folder.history), halt=Halt(), in_memory=True)
-    if pruner is not None:
-        opened._study.pruner = pruner  # noqa: SLF001
-    return opened
+    return Study.open(config, folder, history=History(folder.history), halt=Halt(), in_memory=True)
 
 
 @dataclass(kw_only=True)

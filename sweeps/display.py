@@ -94,7 +94,10 @@ class Display:
             table.add_column(name, justify="right", overflow="fold")
         best = self._best()
         for trial in self._shown():
-            kind = Text(str(trial.outcome or "running"), style=_STYLES.get(trial.outcome, "") if trial.outcome else "")
+            kind = Text(
+                str(trial.outcome or ("running" if trial.paused is None else "paused")),
+                style=_STYLES.get(trial.outcome, "") if trial.outcome else "",
+            )
             value = "" if trial.value is None else f"{trial.value:.4f}"
             at = f"{max(trial.values, default=0)}/{self._config.train.validations}"
             searched = [show(trial.params[name]) if name in trial.params else "" for name in names]
