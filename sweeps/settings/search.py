@@ -173,7 +173,7 @@ def _objective_misfits(search: SearchConfig, num_metrics: int) -> Iterator[InitE
 
 def _options(search: SearchConfig) -> str:
     options = search.pruner.model_dump(exclude={"name"})
-    return ", ".join(f"{name} {value}" for name, value in options.items())
+    return ", ".join(f"{name} {value}" for name, value in options.items() if value is not False)
 
 
 def _read(kind: type[S], written: Mapping[Any, Any], name: str) -> S:
