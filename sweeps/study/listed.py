@@ -51,6 +51,11 @@ class Listed:
         del study, number
         return False
 
+    def gives_up(self, number: int) -> str:
+        """Why its finalist cannot win any more: other seeds have ended meanwhile."""
+        repeats = self._trials[number].repeats
+        return "" if repeats is None else self._losers().get(repeats, "")
+
     def follow(self, config: SweepConfig) -> None:
         """Its list is its budget."""
         del config
@@ -72,8 +77,11 @@ class Listed:
         )
 
     def _left(self) -> Iterator[tuple[int, int]]:
-        out = losers(self._trials.values(), finalists=list(self._finalists), seeds=self._seeds, mode=self._mode)
+        out = self._losers()
         return self._unasked(self._seeds, [number for number in self._finalists if number not in out])
+
+    def _losers(self) -> dict[int, str]:
+        return losers(self._trials.values(), finalists=list(self._finalists), seeds=self._seeds, mode=self._mode)
 
     def _unasked(self, seeds: Iterator[int] | Sequence[int], finalists: Sequence[int]) -> Iterator[tuple[int, int]]:
         asked = {(trial.repeats, trial.seed) for trial in self._trials.values()}

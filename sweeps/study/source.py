@@ -33,6 +33,9 @@ class Source(Protocol):
     def waits(self, study: optuna.Study, number: int) -> bool:
         """Whether that one cannot be drawn before something that runs has ended."""
 
+    def gives_up(self, number: int) -> str:
+        """Why a running trial is worth nothing any more; empty if it is."""
+
     def follow(self, config: SweepConfig) -> None:
         """Takes the budget that the sweep has by now."""
 
@@ -66,6 +69,11 @@ class Sampled:
         """Never."""
         del study, number
         return False
+
+    def gives_up(self, number: int) -> str:
+        """Never; that is the pruner's to say."""
+        del number
+        return ""
 
     def follow(self, config: SweepConfig) -> None:
         """Takes a larger budget."""

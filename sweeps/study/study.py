@@ -266,8 +266,9 @@ class Study(Memory):
         """Why a trial ends that nothing is wrong with; empty if it goes on."""
         if self._steering.is_stopped(number):
             return _STOPPED
-        spent = self._limits.spent()
-        return "" if spent is None or validation == self.config.train.validations else spent.stops(validation)
+        if validation == self.config.train.validations:
+            return ""
+        return self._source.gives_up(number) if (spent := self._limits.spent()) is None else spent.stops(validation)
 
     # ------------------------------------------------------------------ reconciling
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from sweeps.contract import UNSOUND, Trial
+from sweeps.contract import Kind, Trial
 from sweeps.settings.section import Section
 from trainer.config import Count, Mode
 
@@ -96,8 +96,8 @@ def tied(leader: Mapping[int, float], other: Mapping[int, float]) -> bool:
 
 
 def _score(trial: Trial, sign: int) -> float:
-    sound = trial.outcome not in UNSOUND and trial.value is not None and math.isfinite(trial.value)
-    return sign * trial.value if sound and trial.value is not None else math.nan
+    whole = trial.outcome is Kind.COMPLETED and trial.value is not None
+    return sign * trial.value if whole and trial.value is not None else math.nan
 
 
 def _chances(scores: np.ndarray, num_seeds: int) -> list[float]:

@@ -91,7 +91,8 @@ def choose(
     """
     ranking = rank(search, mode=mode)
     seen = {each.trial: each for each in [*search, *ranking]}  # of replicates the mean
-    fresh = [each for each in confirmations if each.repeats in seen and each.seeds[0] in seeds]
+    whole = [each for each in confirmations if each.outcome is Kind.COMPLETED]  # a loser's run may have been stopped
+    fresh = [each for each in whole if each.repeats in seen and each.seeds[0] in seeds]
     confirmed = [
         _finalist(seen[each.repeats], each)
         for each in rank(fresh, mode=mode)

@@ -135,6 +135,34 @@ def test_losers_are_not_asked_again(tmp_path: Path) -> None:
     assert chosen(config, study, fresh)[0].trial == 1
 
 
+def test_a_losers_run_under_way_ends_at_its_next_validation_and_counts_for_nothing(tmp_path: Path) -> None:
+    config, study = search(tmp_path, top_k=4, seeds=6)
+    phase, run = begin(config, study), Repeated(study.trials())
+    specs = [spec for _ in range(12) if isinstance(spec := phase.study.ask(), TrialSpec)]
+
+    def train(spec: TrialSpec) -> None:
+        outcome = run(spec, lambda report: phase.study.report(spec.number, spec.attempt, report))
+        phase.study.finish(spec.number, spec.attempt, outcome)
+
+    late = [spec for spec in specs if phase.study.trials()[spec.number].repeats == 3][2]
+    assert phase.study.report(late.number, 1, report_of(late, 1, 0.1)) is Verdict.CONTINUE
+    for spec in specs:
+        if spec.number < 8:
+            train(spec)
+    train(late)
+    stopped = phase.study.trials()[late.number]
+    assert (stopped.outcome, len(stopped.values)) == (Kind.PRUNED, 1)
+    assert stopped.reason == "after 2 seeds, a chance below 5% to end ahead"
+    for spec in specs:
+        if spec.number >= 8 and spec is not late:
+            train(spec)
+    fresh = from_trials(phase.study.trials(), METRIC)
+    ranking = choose(from_trials(study.trials(), METRIC), fresh, seeds=(1000, 1001, 1002), mode=config.mode)
+    confirmed = {each.trial for each in ranking if each.search_value is not None}
+    assert 1 in confirmed
+    assert 3 not in confirmed
+
+
 @pytest.mark.parametrize("kind", [Kind.FAILED, Kind.LOST])
 def test_a_finalist_whose_run_is_lost_for_good_is_out(tmp_path: Path, kind: Kind) -> None:
     config, study = search(tmp_path)
