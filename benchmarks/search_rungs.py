@@ -1,4 +1,4 @@
-"""Which rungs, and whether trials should be stopped there or paused: half an hour, so by name alone."""
+"""Which rungs: a quarter of an hour, so by name alone."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -17,17 +17,16 @@ def main() -> Iterator[str]:
     whole = [game.regret(confirm=True) for game in without]
     yield f"none: regret {fmean(whole):.4f} after {TRIALS} whole trials"
     for factor, first in RUNGS:
-        for name, pauses in (("stopped", False), ("paused", True)):
-            found = games(partial(halving, factor, first, pauses))
-            regret = [game.regret(confirm=True) for game in found]
-            trials = fmean(game.num_ended for game in found)
-            yield (
-                f"factor {factor}, first rung {first} of 6, {name}: as good after {as_good(found, fmean(whole))} of the steps; "
-                f"after all of them regret {fmean(regret):.4f}, {ratio(regret, whole)} of none, {trials:.0f} trials"
-            )
+        found = games(partial(halving, factor, first))
+        regret = [game.regret(confirm=True) for game in found]
+        trials = fmean(game.num_ended for game in found)
+        yield (
+            f"factor {factor}, first rung {first} of 6: as good after {as_good(found, fmean(whole))} of the steps; "
+            f"after all of them regret {fmean(regret):.4f}, {ratio(regret, whole)} of none, {trials:.0f} trials"
+        )
 
 
-def halving(factor: int, first: int, pauses: bool, seed: int) -> Study:  # noqa: FBT001 - called by position alone
+def halving(factor: int, first: int, seed: int) -> Study:
     """Our study with other rungs."""
-    pruner = {"name": "asha", "reduction_factor": factor, "first_validation": first, "pauses": pauses}
+    pruner = {"name": "asha", "reduction_factor": factor, "first_validation": first}
     return study(configured(seed, trials=6 * TRIALS, pruner=pruner))

@@ -113,7 +113,6 @@ class Trial:
         parent: The trial whose state it began with; its own curve goes on where that one's ends.
         inherits: Folder of that state.
         last: The validation after which it ends, if that is not the last of the horizon.
-        paused: The rung at which it waits until it has earned to go on; None if somebody works on it, or it has ended.
         started_ms: When it was first asked, in Unix milliseconds.
         finished_ms: When it ended.
         busy_s: Seconds that it held a worker, over all attempts, as far as its driver lived to see.
@@ -138,7 +137,6 @@ class Trial:
     parent: int | None = None
     inherits: str | None = None
     last: int | None = None
-    paused: int | None = None
     started_ms: int = 0
     finished_ms: int | None = None
     busy_s: float = 0.0

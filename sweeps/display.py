@@ -95,7 +95,7 @@ class Display:
         best = self._best()
         for trial in self._shown():
             kind = Text(
-                str(trial.outcome or ("running" if trial.paused is None else "paused")),
+                str(trial.outcome or "running"),
                 style=_STYLES.get(trial.outcome, "") if trial.outcome else "",
             )
             value = "" if trial.value is None else f"{trial.value:.4f}"

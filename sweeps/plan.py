@@ -99,8 +99,6 @@ def estimate(config: SweepConfig, probe: "Probe", drawn: Sequence[Mapping[str, S
     parts, at_once, waiting = 1, config.num_trials, 0
     if (population := config.search.population) is not None:  # one generation after the other, whose states are kept
         parts, at_once, waiting = population.generations, population.size, 2 * population.size
-    if config.search.pruner.pauses_at(config.train.validations):
-        waiting = config.num_trials
     slots = min(slots, at_once)
     trial_s = probe.startup_s + (tokens / probe.tokens_per_second + watching_s) / parts
     num_trials, finalists = config.num_trials, min(config.confirm.top_k, config.num_trials) if config.confirm else 0
@@ -139,7 +137,7 @@ def _lines(config: SweepConfig, probe: "Probe", estimated: Estimate, free_bytes:
         )
     yield (
         f"disk:    {_size(estimated.disk_bytes)} of {_size(free_bytes)} that are free: {config.keep.top_k} best checkpoints, two "
-        f"with two resume states for each slot, {_kept(config)}"
+        f"with two resume states for each slot, {'those of two generations, ' if config.search.population else ''}"
         f"and the winner's copy in the record"
     )
     yield from (f"budget:  {line}" for line in _cut_short(config, estimated))
@@ -147,17 +145,6 @@ def _lines(config: SweepConfig, probe: "Probe", estimated: Estimate, free_bytes:
         yield f"note:    the space varies {', '.join(changing)}; all trials were taken to be as fast by the token as trial 0"
     if probe.note:
         yield f"note:    {probe.note}"
-
-
-def _kept(config: SweepConfig) -> str:
-    """What else has resume states, in words."""
-    if config.search.population is not None:
-        return "those of two generations, "
-    return (
-        "one for each trial that may wait at a rung, "
-        if config.search.pruner.pauses_at(config.train.validations)
-        else ""
-    )
 
 
 def _gpu_hours(hours: float, budget: BudgetConfig) -> str:

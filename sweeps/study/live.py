@@ -16,11 +16,6 @@ _TOLD = {Kind.COMPLETED: TrialState.COMPLETE, Kind.FAILED: TrialState.FAIL, Kind
 """How an outcome is told to the sampler. All others are PRUNED: TPE learns from those and ignores FAIL."""
 
 
-def unpromising(validation: int) -> str:
-    """The reason of a trial that the others were better than."""
-    return f"not promising at validation {validation}"
-
-
 @dataclass
 class Live:
     """A trial that is not told yet. Each method leaves it whole in storage.
@@ -47,8 +42,7 @@ class Live:
 
     def spec(self, number: int, folder: SweepFolder) -> TrialSpec:
         """The attempt, for a worker: from its own newest state, or that of its parent."""
-        last, validations = self.facts.last, self.config.train.validations
-        needed = (*self.config.search.pruner.pauses_at(validations), last)
+        last = self.facts.last
         return TrialSpec(
             number=number,
             attempt=self.facts.attempt,
@@ -56,7 +50,7 @@ class Live:
             seed=self.facts.seed,
             resume_from=folder.outside(self.facts.resume),
             inherit_from=folder.outside(self.facts.inherits),
-            save_at=tuple(each for each in needed if each is not None and each < validations),
+            save_at=() if last in (None, self.config.train.validations) else (last,),
         )
 
     def values(self) -> dict[int, float]:
@@ -93,7 +87,7 @@ class Live:
         if not math.isfinite(value):
             return Kind.DIVERGED, f"{self.config.metric} became {value} at validation {validation}"
         if validation == self.facts.heard and self._hopeless():
-            return Kind.PRUNED, unpromising(validation)
+            return Kind.PRUNED, f"not promising at validation {validation}"
         return (Kind.COMPLETED, "") if self.facts.last is not None and self.is_whole else None
 
     def _hopeless(self) -> bool:

@@ -13,7 +13,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces import AnySpace, Space
 from sweeps.study.draw import to_distribution
-from sweeps.study.snapshot import Facts
 from sweeps.study.wanted import directions, shown
 from sweeps.winner.objectives import Objective
 
@@ -36,7 +35,7 @@ class Past(optuna.Study):
         self.sampler = sampler
         self.kept: dict[str, Any] = {}
         trials = study.get_trials(deepcopy=False)
-        self._before = [_told(each) for each in (*trials[: trial.number], *trials[trial.number + 1 :])]
+        self._before = [*trials[: trial.number], *trials[trial.number + 1 :]]
         self._storage = cast("BaseStorage", _Aside(self))
 
     def get_trials(
@@ -128,16 +127,6 @@ class _Aside:
         del trial_id
         if _DRAFT not in key:
             self._past.kept[key] = value
-
-
-def _told(trial: FrozenTrial) -> FrozenTrial:
-    """One that waits at a rung is no promise: it is shown as stopped there."""
-    facts = Facts.read(trial) if trial.state == TrialState.RUNNING else None
-    if facts is None or facts.paused is None:
-        return trial
-    shown = copy.copy(trial)
-    shown.state = TrialState.PRUNED
-    return shown
 
 
 def _fell(trial: FrozenTrial) -> bool:

@@ -5,18 +5,15 @@ All of them judge by the values in the study and write nothing of their own, so 
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import optuna
 from optuna.pruners import BasePruner
-from optuna.trial import FrozenTrial
 from pydantic import Field
 
 from sweeps.settings.section import Section
 from sweeps.study import rung_table
 from sweeps.study.halving import Halving
-from sweeps.study.promotion import Promotion
 from sweeps.study.rungs import Bracket, hyperband, rungs
 from trainer.config import Count, Mode, Number
 
@@ -40,21 +37,6 @@ class Pruner(Section):
         """Expected share of all training steps that are made; None where nobody can know."""
         del validations
         return None
-
-    def pauses_at(self, validations: int) -> tuple[int, ...]:
-        """The validations at which trials wait until they have earned to go on; none where nobody waits."""
-        del validations
-        return ()
-
-    def promotion(self, validations: int, mode: Mode, trials: Iterable[FrozenTrial]) -> Promotion:
-        """Who goes on of those that wait.
-
-        Args:
-            validations: Over the horizon.
-            mode: Whether the metric is to be small or large.
-            trials: All there are, by number.
-        """
-        return Promotion(self.pauses_at(validations), getattr(self, "reduction_factor", 1), mode, trials)
 
 
 class _Halving(Pruner):
@@ -90,23 +72,6 @@ class Asha(_Halving):
 
     name: Literal["asha"] = "asha"
     reduction_factor: Annotated[int, Field(ge=2)] = 2
-    pauses: bool = False
-    """Whether trials wait at their rung and go on once they are in its best part, in place of being stopped: worth it with early
-    rungs. Each that waits keeps its resume state."""
-
-    def build(self, validations: int, mode: Mode) -> BasePruner:
-        """Nobody is stopped where trials wait."""
-        return optuna.pruners.NopPruner() if self.pauses else super().build(validations, mode)
-
-    def table(self, validations: int, num_trials: int) -> list[str]:
-        """A line for each rung."""
-        lines = super().table(validations, num_trials)
-        waits = "who goes only waits, and goes on once it is among the best there"
-        return [*lines, waits] if lines and self.pauses else lines
-
-    def pauses_at(self, validations: int) -> tuple[int, ...]:
-        """The rungs."""
-        return self.brackets(validations)[0].rungs if self.pauses else ()
 
     def brackets(self, validations: int) -> tuple[Bracket, ...]:
         """A single one."""

@@ -40,7 +40,6 @@ class Facts:
         parent: The trial whose state it begins with.
         inherits: That state, below the sweep's folder.
         last: The validation after which it ends; None is that of the horizon.
-        paused: The rung at which it waits, while nobody works on it.
     """
 
     seed: int
@@ -65,7 +64,6 @@ class Facts:
     parent: int | None = None
     inherits: str | None = None
     last: int | None = None
-    paused: int | None = None
 
     @classmethod
     def read(cls, frozen: FrozenTrial) -> Self | None:
@@ -125,7 +123,6 @@ def to_trial(frozen: FrozenTrial, folder: SweepFolder, *, first: int = 0) -> Tri
         parent=facts.parent,
         inherits=folder.outside(facts.inherits),
         last=facts.last,
-        paused=facts.paused,
         started_ms=_milliseconds(frozen.datetime_start) or 0,
         finished_ms=_milliseconds(frozen.datetime_complete),
         busy_s=facts.busy_s,

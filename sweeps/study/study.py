@@ -22,7 +22,7 @@ from sweeps.halt import Halt
 from sweeps.steering.requests import Answer, Request
 from sweeps.study.draw import write
 from sweeps.study.limits import Limits
-from sweeps.study.live import Live, unpromising
+from sweeps.study.live import Live
 from sweeps.study.memory import Memory
 from sweeps.study.snapshot import Facts
 from sweeps.study.source import Source
@@ -60,8 +60,6 @@ class Study(Memory):
         self._asking = threading.RLock()  # requests come from another thread
         self._source = source or source_of(self.config)
         self._for_pruners = OwnTrials(study, self._first) if self._first else study
-        pruner, validations = config.search.pruner, config.train.validations
-        self._promotion = pruner.promotion(validations, config.mode, self._all())
         self._limits = Limits(study, config, self.trials(), clock=clock)
         self.listen(self._limits)
 
@@ -120,16 +118,16 @@ class Study(Memory):
             if self.stopping:
                 return Turn.DONE
             if (spent := self._limits.spent()) is not None:
-                self._end_waiting([*self._again, *self._promotion.take_all()], spent.stops)
+                self._end_waiting(self._again, spent.stops)
                 self._again.clear()
-            if (number := self._begun()) is not None:
-                return self._attempt(number)
+            while self._again:
+                number = self._again.popleft()
+                if not self._steering.is_stopped(number):
+                    return self._attempt(number)
+                self._end_waiting([number], lambda _: _STOPPED)
             if (more := self._has_more()) and not self._steering.paused and not self._waits():
                 return self._new()
-            if self._live or more or (self._steering.paused and self._promotion):
-                return Turn.WAIT
-            self._end_waiting(self._promotion.take_all(), unpromising)
-            return Turn.DONE
+            return Turn.WAIT if self._live or more else Turn.DONE
 
     @property
     def unfinished(self) -> bool:
@@ -155,8 +153,6 @@ class Study(Memory):
         live.learn(report, value, self._folder)
         if (end := live.ends(report.validation, value)) is not None:
             return self._end(live, *end)
-        if self._promotion.holds(number, live, report.validation):
-            return self._leave(number)
         self._tell_listeners(number)
         if why := self._why_to_stop(number, report.validation):
             return self._end(live, Kind.PRUNED, why)
@@ -199,15 +195,6 @@ class Study(Memory):
         wanted = self._steering.has_more() or self._source.has(self._steering.num_counted(len(self._all())))
         return wanted and self._limits.enough() is None
 
-    def _begun(self) -> int | None:
-        """A trial that is to go on: one that was lost, else one that has earned it. Who is to be stopped is, instead."""
-        while self._again or not self._steering.paused:
-            number = self._again.popleft() if self._again else self._promotion.next()
-            if number is None or not self._steering.is_stopped(number):
-                return number
-            self._end_waiting([number], lambda _: _STOPPED)
-        return None
-
     def _waits(self) -> bool:
         """Whether the next trial depends on one that runs. What is tried again waits for nobody."""
         number = self._steering.num_counted(len(self._all()))
@@ -220,7 +207,7 @@ class Study(Memory):
     def _attempt(self, number: int) -> TrialSpec:
         """Hands out a trial: for the first time, or again from its last acknowledged resume state."""
         drawn = self._drawn(number)
-        facts = replace(drawn, attempt=drawn.attempt + 1, reason="", paused=None, wall_s=self._limits.wall_s())
+        facts = replace(drawn, attempt=drawn.attempt + 1, reason="", wall_s=self._limits.wall_s())
         facts.keep(self._study._storage, self._frozen(number)._trial_id)  # noqa: SLF001 - whole before Optuna's own fields
         if facts.retry_of is not None and facts.heard:
             self._history.append(number, self._history.read(facts.retry_of))
@@ -240,7 +227,7 @@ class Study(Memory):
 
     def _end(self, live: Live, kind: Kind, reason: str) -> Verdict:
         """Tells how a trial ended: the facts first, as a told trial cannot be changed any more."""
-        live.keep(replace(live.facts, outcome=kind, reason=reason, paused=None))
+        live.keep(replace(live.facts, outcome=kind, reason=reason))
         live.tell()
         return self._leave(live.trial.number - self._first)
 
@@ -285,7 +272,7 @@ class Study(Memory):
                 self._tell_listeners(number)
             elif (end := live.ends(facts.heard, live.values().get(facts.heard, 0.0))) is not None:
                 self._end(live, *end)
-            elif facts.paused is None and not self._promotion.holds(number, live, facts.heard):
+            else:
                 self._again.append(number)
 
     def _open(self, number: int, facts: Facts) -> Live:
