@@ -126,7 +126,7 @@ class Best:
             yield Path(self.checkpoint)
             return
         with tempfile.TemporaryDirectory() as folder:
-            yield self._recorded.download_model(Path(folder))
+            yield self._recorded.download_model(Path(folder), trial=self.trial, seed=self.seeds[0])
 
     def pipeline(self) -> "Pipeline":
         """A transformers pipeline that takes text and answers as the task does.
@@ -148,6 +148,13 @@ class Best:
 
         with self.folder() as folder:
             return predict(folder, inputs)
+
+    def predict_file(self, file: Path) -> list[dict[str, Any]]:
+        """What the model says about the rows of a file; see `trainer.submission.predict_file`."""
+        from trainer.submission import predict_file
+
+        with self.folder() as checkpoint:
+            return predict_file(checkpoint, file)
 
     def submit(self, folder: Path) -> list[Path]:
         """Answers every part of the data set that has no labels, such as the test files of GLUE; see `trainer.submission`."""
@@ -191,34 +198,41 @@ def front(name: str, *, tracking: str | None = None) -> Front:
     return Front(objectives=recorded.objectives, trials=recorded.pareto())
 
 
-def best(name: str, *, tracking: str | None = None) -> Best:
+def best(name: str, *, metric: str | None = None, tracking: str | None = None) -> Best:
     """The best trial of a sweep, also while it runs.
 
     Args:
         name: The sweep's name.
+        metric: Another recorded metric than the sweep's own, to be best by: its value where the sweep's own was best.
         tracking: Its tracking address. None looks at MLFLOW_TRACKING_URI, then at the address in `./runs/NAME/sweep.yaml`,
             then at `sqlite:///mlflow.db` in this folder.
 
     Raises:
-        ConfigError: There is no such sweep, or the tracking address cannot be used.
+        ConfigError: There is no such sweep or metric, or the tracking address cannot be used.
         NoBestError: No trial has ended with a finite value.
         RecordError: MLflow failed while it was asked.
     """
     from sweeps.record.reader import find
 
-    recorded = find(name, tracking=tracking)
-    ranking = recorded.ranking()
-    tested = [candidate for candidate in ranking if candidate.trial == recorded.winner]
-    chosen = next(iter(tested + ranking), None)
+    return best_of(find(name, tracking=tracking), metric)
+
+
+def best_of(recorded: "RecordedSweep", metric: str | None = None) -> Best:
+    """The best trial of a sweep that was found. Raises as `best` does."""
+    objective = recorded.objective(metric)
+    ranking = recorded.ranking(objective)
+    winner = recorded.winner if objective.metric == recorded.metric else None
+    chosen = next((each for each in ranking if each.trial == winner), next(iter(ranking), None))
     if chosen is None or chosen.value is None or chosen.run_id is None:
         raise NoBestError(
-            f"no trial of '{name}' has ended with a finite {recorded.metric} yet ({len(recorded.candidates())} recorded)"
+            f"no trial of '{recorded.name}' has ended with a finite {objective.metric} yet"
+            f" ({len(recorded.candidates())} recorded)"
         )
     return Best(
-        sweep=name,
+        sweep=recorded.name,
         trial=chosen.trial,
-        metric=recorded.metric,
-        mode=recorded.mode,
+        metric=objective.metric,
+        mode=objective.mode,
         value=chosen.value,
         seeds=chosen.seeds,
         values=chosen.values,
@@ -228,7 +242,7 @@ def best(name: str, *, tracking: str | None = None) -> Best:
         config=TrainConfig.model_validate({**recorded.train, **chosen.params, "seed": chosen.seeds[0]}),
         way=() if chosen.parent is None else tuple(lineage(recorded.candidates(), chosen)),
         metrics=chosen.metrics,
-        test=recorded.test if tested else None,
+        test=recorded.test if chosen.trial == recorded.winner else None,
         run_id=chosen.run_id,
         checkpoint=chosen.checkpoint,
         _recorded=recorded,

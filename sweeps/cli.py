@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from sweeps.errors import ConfigError, Exit, PreflightError
+from sweeps.results.commands import COMMANDS as RESULTS
 from sweeps.steering.commands import COMMANDS
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ Assignments = Annotated[
 Tracking = Annotated[
     str | None, typer.Option(help="Tracking address; else MLFLOW_TRACKING_URI, ./runs/NAME, sqlite:///mlflow.db.")
 ]
-Name = Annotated[str, typer.Argument(help="Name of the sweep.")]
 
 app = typer.Typer(
     add_completion=False,
@@ -97,39 +97,6 @@ def _load(config: str, name: str | None, assignments: list[str] | None) -> "Swee
 
 
 @app.command()
-def best(
-    name: Name,
-    tracking: Tracking = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON, for a program.")] = False,  # noqa: FBT002
-    pareto: Annotated[bool, typer.Option("--pareto", help="All that no other trial beats in everything.")] = False,  # noqa: FBT002
-) -> None:
-    """Show the best configuration of a sweep, also while it runs."""
-    from sweeps.best import best as find_best
-    from sweeps.best import front
-    from sweeps.closing import pareto_table, summary
-
-    if pareto:
-        trials = front(name, tracking=tracking)
-        typer.echo(json.dumps(trials.to_list(), indent=2) if as_json else pareto_table(trials))
-        return
-    found = find_best(name, tracking=tracking)
-    typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else summary(found))
-
-
-@app.command()
-def predict(
-    name: Name,
-    output: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("predictions"),
-    tracking: Tracking = None,
-) -> None:
-    """Let the best model answer the rows without labels, such as the test files of GLUE."""
-    from sweeps.best import best as find_best
-
-    for file in find_best(name, tracking=tracking).submit(output):
-        typer.echo(str(file))
-
-
-@app.command()
 def simulate(  # noqa: PLR0917 - commands are
     config: Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped example.")],
     workers: Annotated[int, typer.Option(min=1, help="Trials at once.")] = 8,
@@ -182,7 +149,7 @@ def ui(
     serve(uri, port, name=name)
 
 
-for _name, _command in COMMANDS.items():
+for _name, _command in (RESULTS | COMMANDS).items():
     app.command(_name)(_command)
 
 

@@ -5,10 +5,8 @@ import shlex
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Mapping
 from itertools import chain, repeat
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
@@ -20,10 +18,7 @@ from sweeps.study.advice import advice, stopping
 from sweeps.winner.findings import findings
 from sweeps.winner.lineage import way
 from sweeps.winner.selection import from_trials
-from sweeps.words import show
-
-if TYPE_CHECKING:
-    from sweeps.best import Best, Front
+from sweeps.words import scores, show, value_with_spread
 
 
 def closing(config: SweepConfig, finished: Finished) -> str:
@@ -47,7 +42,7 @@ def closing(config: SweepConfig, finished: Finished) -> str:
     tracking = () if _found_from_here(config) else ("--tracking", config.tracking.uri)
     lines += [
         f"spread:  {_spread(config, finished.trials)}",
-        f"winner:  trial {winner.trial}, {config.metric} {_value(winner.value or 0.0, winner.spread, len(winner.seeds))}, {_scores(choice.tested.metrics if choice.tested else {})}",
+        f"winner:  trial {winner.trial}, {config.metric} {value_with_spread(winner.value or 0.0, winner.spread, len(winner.seeds))}, {scores(choice.tested.metrics if choice.tested else {})}",
         f"         {', '.join(f'{name} {show(value)}' for name, value in winner.params.items())}",
         f"model:   {winner.checkpoint}",
         f"curves:  {_command('ui', config.name, *tracking)}   then open {finished.page}",
@@ -100,32 +95,6 @@ def _confirming(config: SweepConfig) -> str:
     return f"the best {config.confirm.top_k} again, with {config.confirm.seeds} fresh seeds each"
 
 
-def summary(best: "Best") -> str:
-    """The best trial of a sweep, for a person."""
-    return "\n".join(
-        [
-            f"{best.sweep}: trial {best.trial}, {best.metric} {_value(best.value, best.spread, len(best.seeds))}, {_scores(best.test or {})}",
-            *(f"  {name}: {show(value)}" for name, value in best.params.items()),
-            f"checkpoint: {best.checkpoint}",
-        ]
-    )
-
-
-def pareto_table(front: "Front") -> str:
-    """The trials that no other beats in everything, a line each, for a person."""
-    wanted = ", ".join(f"{each.metric} ({each.mode})" for each in front.objectives)
-    return "\n".join(
-        [
-            f"{len(front.trials)} completed trials that no other beats in all of: {wanted}",
-            *(
-                f"trial {each.trial}: {', '.join(f'{one.metric} {one.of(each):.4g}' for one in front.objectives)}; "
-                f"{', '.join(f'{name} {show(value)}' for name, value in each.params.items())}"
-                for each in front.trials
-            ),
-        ]
-    )
-
-
 def _counts(trials: list[Trial]) -> str:
     counts = Counter(str(trial.outcome or "unfinished") for trial in trials)
     return f"{len(trials)} trials, {', '.join(f'{n} {kind}' for kind, n in counts.items())}"
@@ -140,14 +109,6 @@ def _spread(config: SweepConfig, trials: list[Trial]) -> str:
             worst, best = (values[0], values[-1]) if config.mode == "max" else (values[-1], values[0])
             said.append(f"best {kind} {best:.4f}, worst {kind} {worst:.4f}")
     return "; ".join(said)
-
-
-def _value(value: float, spread: float | None, num_seeds: int) -> str:
-    return f"{value:.4f}" if spread is None else f"{value:.4f} ± {spread:.4f} over {num_seeds} seeds"
-
-
-def _scores(metrics: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()) or "not tested yet"
 
 
 def _command(*words: str) -> str:

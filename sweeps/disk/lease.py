@@ -17,7 +17,7 @@ from typing import Self
 import psutil
 from filelock import FileLock, Timeout
 
-from sweeps.disk.folder import write_atomically
+from sweeps.disk.folder import SweepFolder, write_atomically
 from sweeps.errors import PreflightError
 from sweeps.halt import Halt
 
@@ -145,6 +145,12 @@ def read_owner(path: Path) -> Owner | None:
         return Owner(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def is_driven(folder: SweepFolder) -> bool:
+    """Whether a driver is at work on a sweep."""
+    owner = read_owner(folder.lease)
+    return owner is not None and owner.alive()
 
 
 def _boot() -> str:

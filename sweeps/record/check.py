@@ -67,17 +67,17 @@ def _check_sqlite_file(path: Path) -> str | None:
 def _check_server(uri: str) -> str | None:
     if not urlsplit(uri).hostname:
         return f"'{uri}' names no host"
-    public = _public(uri)
+    address = public(uri)
     try:
-        with urllib.request.urlopen(f"{public.rstrip('/')}/health", timeout=_TIMEOUT_S):  # noqa: S310 - only http(s) comes here
+        with urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=_TIMEOUT_S):  # noqa: S310 - only http(s) comes here
             return None
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
             return None  # there, and behind a login that MLflow's client has its own settings for
-        return f"{public} answers, but not as an MLflow server does (HTTP {error.code} at /health)"
+        return f"{address} answers, but not as an MLflow server does (HTTP {error.code} at /health)"
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
-        return f"no MLflow server can be reached at {public} ({reason})"
+        return f"no MLflow server can be reached at {address} ({reason})"
 
 
 def _check_database(uri: str) -> str | None:
@@ -91,7 +91,7 @@ def _check_database(uri: str) -> str | None:
         return f"the database cannot be used ({str(error).splitlines()[0]})"
 
 
-def _public(uri: str) -> str:
+def public(uri: str) -> str:
     """An address without the name and password that may be in it."""
     parts = urlsplit(uri)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -8,15 +8,17 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Scalar, Trial
 from sweeps.record import tags
 from sweeps.record.store import Run, Status
 from sweeps.winner.objectives import COSTS
 from sweeps.winner.selection import Candidate, best_metrics, used_params
 from trainer.report import Point
+
+if TYPE_CHECKING:
+    from sweeps.config import SweepConfig
 
 UNUSED = "unused"
 """Param of a searched setting that this trial's optimizer or schedule does not have."""
@@ -106,7 +108,7 @@ def _number(run: Run, tag: str) -> int | None:
     return int(run.tags[tag]) if tag in run.tags else None
 
 
-def sweep_params(config: SweepConfig) -> dict[str, str]:
+def sweep_params(config: "SweepConfig") -> dict[str, str]:
     """The config, a param a setting, so that it is read back without artifacts, also while the sweep runs.
 
     Addresses stay out: they can hold passwords.
@@ -121,6 +123,18 @@ def train_section(run: Run) -> dict[str, Any]:
     return {
         key.removeprefix(prefix): decode(text) for key, text in logged_params(run).items() if key.startswith(prefix)
     }
+
+
+def sections(run: Run) -> dict[str, Any]:
+    """The whole config that `sweep_params` wrote, by sections."""
+    found: dict[str, Any] = {}
+    for key, text in logged_params(run).items():
+        section, dot, setting = key.partition(".")
+        if dot:
+            found.setdefault(section, {})[setting] = decode(text)
+        else:
+            found[section] = decode(text)
+    return found
 
 
 def environment_tags(environment: Mapping[str, str]) -> dict[str, str]:

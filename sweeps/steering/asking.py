@@ -7,7 +7,7 @@ from pathlib import Path
 from sweeps.config import SweepConfig, dump
 from sweeps.contract import Launcher, TrialFunction
 from sweeps.disk.folder import SweepFolder, write_atomically
-from sweeps.disk.lease import read_owner
+from sweeps.disk.lease import is_driven
 from sweeps.errors import ConfigError, PreflightError
 from sweeps.steering.inbox import Inbox, answer_to, leave, withdraw
 from sweeps.steering.requests import Answer, Request
@@ -37,12 +37,6 @@ def read_config(folder: SweepFolder, assignments: Sequence[str] = ()) -> SweepCo
         document.set(assignment)
     document.put(("storage", "path"), str(folder.path.parent), flag=str(folder.path))
     return document.validate(SweepConfig)
-
-
-def is_driven(folder: SweepFolder) -> bool:
-    """Whether a driver is at work on a sweep."""
-    owner = read_owner(folder.lease)
-    return owner is not None and owner.alive()
 
 
 def ask(folder: SweepFolder, request: Request, *, timeout_s: float) -> tuple[str, Answer | None]:

@@ -107,9 +107,10 @@ def _go_on(name: str, request: Request, storage: Path, assignments: list[str]) -
     from rich.console import Console
 
     from sweeps.closing import closing
+    from sweeps.disk.lease import is_driven
     from sweeps.display import say
     from sweeps.run import run
-    from sweeps.steering.asking import ask, find_folder, is_driven, read_config
+    from sweeps.steering.asking import ask, find_folder, read_config
     from sweeps.steering.inbox import leave, withdraw
 
     folder = find_folder(name, storage=storage)

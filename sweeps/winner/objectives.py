@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sweeps.contract import Kind
 from sweeps.winner.selection import Candidate
-from trainer.config import Mode, TrainConfig
+from trainer.config import LESS_IS_BETTER, Mode, TrainConfig
 from trainer.document import unknown
 from trainer.tasks import TASKS
 
@@ -29,6 +29,12 @@ class Objective:
     def of(self, candidate: Candidate) -> float:
         """What a candidate reached in it; NaN if that is not known."""
         return self.among(candidate.metrics, candidate.costs)
+
+    def as_value(self, candidate: Candidate) -> Candidate:
+        """A candidate as if this were the sweep's metric."""
+        value = self.of(candidate)
+        known = math.isfinite(value)
+        return replace(candidate, value=value if known else None, values=(value,) if known else ())
 
     def among(self, metrics: Mapping[str, float], costs: Mapping[str, float]) -> float:
         """The same of what was measured of a model and of its training."""
@@ -60,6 +66,12 @@ def pareto(candidates: Iterable[Candidate], objectives: Sequence[Objective]) -> 
 def objectives_of(metrics: Sequence[Mapping[str, Mode]]) -> tuple[Objective, ...]:
     """The objectives that a config's `metrics` name."""
     return tuple(Objective(metric=name, mode=mode) for each in metrics for name, mode in each.items())
+
+
+def usual_mode(metric: str) -> Mode:
+    """Whether a recorded number is better small or large, where nobody has said so."""
+    less = (*LESS_IS_BETTER, "train_seconds", "peak_memory_mb")
+    return "min" if metric.endswith(less) else "max"
 
 
 def misfits_of_metrics(metrics: Sequence[Mapping[str, Mode]], train: TrainConfig) -> Iterator[tuple[int, str]]:

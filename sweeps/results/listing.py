@@ -1,0 +1,102 @@
+"""All sweeps that can be seen from here."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sweeps.disk.folder import SweepFolder
+from sweeps.disk.lease import is_driven
+from sweeps.record import RecordError, tags
+from sweeps.record.reader import RecordedSweep, find_all
+from sweeps.results.state import State, Status
+from sweeps.results.status import of_folder, of_record
+from trainer.document import ConfigError
+
+_RUNS = Path("runs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """One sweep in a list.
+
+    Attributes:
+        sweep: Its name.
+        state: Whether it runs, or how it ended.
+        num_ended: Trials that have ended.
+        num_trials: How many trials it may have in all.
+        metric: What it optimizes.
+        value: The best so far; None before the first.
+        trial: The trial that has it.
+        started_ms: When it began, in Unix milliseconds; None where only its folder tells.
+        where: The tracking address without names and passwords, or its folder where it is not recorded there.
+    """
+
+    sweep: str
+    state: State
+    num_ended: int
+    num_trials: int
+    metric: str
+    value: float | None
+    trial: int | None
+    started_ms: int | None
+    where: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for a program; an item of what `sweeps list --json` prints."""
+        return asdict(self)
+
+
+def list_sweeps(*, storage: Path = _RUNS, tracking: str | None = None) -> list[Listed]:
+    """All sweeps that are recorded at a tracking address, the newest first, then those whose folder alone is here.
+
+    Args:
+        storage: Folder with the sweeps' folders; without one, only the record tells.
+        tracking: The address; see `sweeps.best`.
+
+    Raises:
+        ConfigError: The tracking address cannot be used, and there are no folders.
+        RecordError: MLflow failed while it was asked, and there are no folders.
+    """
+    folders = {path.parent.name: SweepFolder(path.parent) for path in sorted(storage.absolute().glob("*/sweep.yaml"))}
+    try:
+        recorded = find_all(tracking=tracking)
+    except (ConfigError, RecordError):
+        if tracking is not None or not folders:
+            raise
+        recorded = []
+    known = [_of_record(each, folders[each.name] if _is_here(each, folders) else None) for each in recorded]
+    names = {each.sweep for each in known}
+    others = [] if tracking is not None else [each for name, each in folders.items() if name not in names]
+    return [*known, *map(_of_folder, others)]
+
+
+def _is_here(recorded: RecordedSweep, folders: Mapping[str, SweepFolder]) -> bool:
+    folder = folders.get(recorded.name)
+    return folder is not None and recorded.tags.get(tags.FOLDER) == str(folder.path)
+
+
+def _of_record(recorded: RecordedSweep, folder: SweepFolder | None) -> Listed:
+    """As the record has it. MLflow believes that a sweep runs whose driver was killed; its folder knows better."""
+    found = of_record(recorded)
+    if found.state == "running" and folder is not None and not is_driven(folder):
+        found = replace(found, state="stopped")
+    return _listed(found, where=recorded.address, started_ms=recorded.started_ms)
+
+
+def _of_folder(folder: SweepFolder) -> Listed:
+    return _listed(of_folder(folder), where=str(folder.path), started_ms=None)
+
+
+def _listed(found: Status, *, where: str, started_ms: int | None) -> Listed:
+    return Listed(
+        sweep=found.sweep,
+        state=found.state,
+        num_ended=found.num_ended,
+        num_trials=found.num_trials,
+        metric=found.metric,
+        value=None if found.best is None else found.best.value,
+        trial=None if found.best is None else found.best.trial,
+        started_ms=started_ms,
+        where=where,
+    )
