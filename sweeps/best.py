@@ -115,7 +115,9 @@ class Best:
             CheckpointError: The folder is not whole.
             RecordError: The artifact cannot be fetched.
         """
-        with self.folder() as folder:
+        from trainer.process import quiet
+
+        with self.folder() as folder, quiet():
             verify(folder)
             return TASKS[self.config.task].load_model(folder, {}), load_tokenizer(folder)
 

@@ -19,6 +19,9 @@ from ruamel.yaml import YAML
 from search_spaces import FunctionSpace, Space
 from search_spaces.space import problem
 from sweeps.settings.population import misfit_beside
+from sweeps.settings.keep import KeepConfig
+from sweeps.settings.notify import NotifyConfig
+from sweeps.settings.registry import RegistryConfig
 from sweeps.settings.resources import ResourcesConfig
 from sweeps.settings.search import SearchConfig, budget_misfit, misfits
 from sweeps.settings.section import Section
@@ -27,7 +30,7 @@ from sweeps.settings.warm_start import WarmStartConfig
 from sweeps.spending.budget import BudgetConfig
 from sweeps.winner.objectives import Objective, misfits_of_metrics, objectives_of
 from sweeps.winner.paired import ConfirmConfig, fresh_seeds
-from trainer.config import Count, Mode, TrainConfig, absolute
+from trainer.config import Mode, TrainConfig, absolute
 from trainer.document import ConfigError, Document, unknown
 
 EXAMPLES: dict[str, Path] = {path.stem: path for path in sorted(Path(__file__).parent.parent.glob("examples/*.yaml"))}
@@ -77,12 +80,6 @@ class StorageConfig(Section):
         return f"sqlite:///{absolute(value.removeprefix('sqlite:///'))}"
 
 
-class KeepConfig(Section):
-    """Which checkpoints stay on disk."""
-
-    top_k: Count = 3
-
-
 class SweepConfig(Section):
     """One sweep."""
 
@@ -101,6 +98,8 @@ class SweepConfig(Section):
     keep: KeepConfig = Field(default_factory=KeepConfig)
     warm_start: WarmStartConfig = Field(default_factory=WarmStartConfig)
     confirm: ConfirmConfig | None = None
+    notify: NotifyConfig = Field(default_factory=NotifyConfig)
+    registry: RegistryConfig | None = None
 
     @field_validator("space", mode="wrap")
     @classmethod
@@ -189,8 +188,10 @@ class SweepConfig(Section):
 
     @property
     def has_secrets(self) -> bool:
-        """Whether an address holds a name and password, so that this configuration is not for everybody's eyes."""
-        return any(urlsplit(address or "").username for address in (self.tracking.uri, self.storage.study))
+        """Whether this configuration is not for everybody's eyes: an address holds a password, or is one."""
+        return self.notify.webhook is not None or any(
+            urlsplit(address or "").username for address in (self.tracking.uri, self.storage.study)
+        )
 
     @property
     def experiment(self) -> str:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
+from sweeps.disk.room import Room
 from sweeps.spending.cost import cost_of
 from sweeps.steering.requests import Answer, Pause, Unpause
 from sweeps.words import duration, show
@@ -28,13 +29,23 @@ _ROWS = 24
 
 
 class Display:
-    """Listens to a sweep and shows it. Used as a context manager."""
+    """Listens to a sweep and shows it. Used as a context manager.
 
-    def __init__(self, config: SweepConfig, trials: Iterable[Trial], console: Console) -> None:
+    Args:
+        config: The sweep.
+        trials: Those there are already.
+        console: Where.
+        room: The disk that it takes.
+    """
+
+    def __init__(
+        self, config: SweepConfig, trials: Iterable[Trial], console: Console, *, room: Room | None = None
+    ) -> None:
         self._config = config
         self._console = console
         self._trials = {trial.number: trial for trial in trials}
         self._paused = False
+        self._room = room
         self._begun = time.monotonic()
         self._ended_before = self._ended()
         self._live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=False)
@@ -58,6 +69,10 @@ class Display:
             say(self._console, self._line(trial))
         elif before is not None and before.attempt < trial.attempt:
             say(self._console, f"{trial.name}: attempt {trial.attempt}")
+
+    def say(self, text: str) -> None:
+        """Shows a line of its own."""
+        say(self._console, text)
 
     def answered(self, answer: Answer, config: SweepConfig) -> None:
         """Shows a request and its answer; the budget may be another since. Called by another thread."""
@@ -109,7 +124,8 @@ class Display:
                 *map(Text, searched),
                 style="bold" if trial is best else "",
             )
-        return Group(table, Text(self._summary()), Text(str(cost_of(self._config, self._trials.values()))))
+        spent = [str(cost_of(self._config, self._trials.values())), str(self._room or "")]
+        return Group(table, Text(self._summary()), Text(", ".join(filter(None, spent))))
 
     def _shown(self) -> list[Trial]:
         newest = sorted(self._trials.values(), key=lambda trial: (trial.outcome is not None, -trial.number))

@@ -15,14 +15,18 @@ from sweeps.disk.folder import SweepFolder, write_atomically
 from sweeps.disk.history import History
 from sweeps.disk.lease import Lease
 from sweeps.disk.retention import Retention
+from sweeps.disk.room import Room
+from sweeps.disk.upload import too_large, uploads
 from sweeps.display import Display, say
 from sweeps.environment import environment
 from sweeps.errors import Exit, PreflightError
 from sweeps.halt import Halt
 from sweeps.launchers.build import build_launcher
+from sweeps.notify import Notifier
 from sweeps.preflight import check_worker, preflight
 from sweeps.record import Record
 from sweeps.report import write_report
+from sweeps.results.register import register_winner
 from sweeps.signals import stop_on_signals
 from sweeps.spending.cost import cost_of
 from sweeps.steering.asking import inbox, run_steered
@@ -30,7 +34,7 @@ from sweeps.steering.inbox import waiting
 from sweeps.study.storage import refuse_foreign
 from sweeps.study.study import Study
 from sweeps.trial import TrainTrial
-from sweeps.winner.choice import Choice, choose_winner, test_winner
+from sweeps.winner.choice import Choice, choose_winner, noted, test_winner
 from sweeps.winner.confirm import Confirmation, open_confirmation
 from sweeps.winner.objectives import pareto
 from sweeps.winner.selection import from_trials
@@ -101,17 +105,27 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
             Record(
                 config, sweep_id=study.sweep_id, history=fresh_history, environment={}, role="confirmation"
             ) as repeats,
+            Notifier(config, study.trials()) as notifier,
         ):
             record.open(study.trials())
-            display = Display(config, study.trials(), console)
-            study.listen(record, Retention(config, folder, study.trials()), display)
+            room = Room(folder)
+            retention = Retention(config, folder, study.trials(), room=room)
+            display = Display(config, study.trials(), console, room=room)
+            study.listen(record, retention, notifier, display)
             with display:
                 run_steered(launcher, study, _trial(config, folder), folder, left=left, tell=display.answered)
             with inbox(study, folder, tell=display.answered, over="the search is over; the winner is being chosen"):
                 phase = None
                 if not halt.stop.is_set():
                     phase = open_confirmation(config, study.trials(), folder, history=fresh_history, halt=halt)
-                confirmations = [] if phase is None else _confirm(phase, folder, launcher, repeats, console)
+                confirmations = []
+                if phase is not None:
+                    kept = Retention(
+                        phase.config, folder.confirm, phase.study.trials(), room=room, spare=retention.spare
+                    )
+                    shown = Display(phase.config, phase.study.trials(), console, room=room)
+                    phase.study.listen(repeats, kept, notifier, shown)
+                    confirmations = _confirm(phase, folder, launcher, repeats, shown)
             if halt.lost.is_set():
                 record.abandon()
                 repeats.abandon()
@@ -120,8 +134,11 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
             if not halt.stop.is_set():
                 choice = choose_winner(config, study.trials(), confirmations, record, repeats)
                 choice = test_winner(choice, study, launcher, folder)
+                choice = noted(choice, *(too_large(config, each.checkpoint) for each in choice.ranking[:1]), str(room))
             sent = not confirmations or repeats.finish("finished", timeout_s=_RECORD_TIMEOUT_S if choice else _HASTE_S)
-            recorded = _close(config, folder, study, record, choice, confirmations=confirmations) and sent
+            recorded = _close(config, folder, study, record, choice, confirmations=confirmations, room=room) and sent
+            choice = register_winner(config, choice) if choice and recorded else choice
+            notifier.ended(choice, cost_of(config, [*study.trials(), *confirmations]), reason=study.ended)
         return Finished(
             exit=_exit([*study.trials(), *confirmations], choice, recorded=recorded, signal=caught.number),
             trials=study.trials(),
@@ -139,15 +156,13 @@ def _trial(config: SweepConfig, folder: SweepFolder) -> TrainTrial:
 
 
 def _confirm(
-    phase: Confirmation, folder: SweepFolder, launcher: Launcher, repeats: Record, console: Console
+    phase: Confirmation, folder: SweepFolder, launcher: Launcher, repeats: Record, display: Display
 ) -> list[Trial]:
     """Trains the finalists again; returns all runs of them that there are."""
     config, study = phase.config, phase.study
     repeats.open(study.trials())
-    display = Display(config, study.trials(), console)
-    study.listen(repeats, Retention(config, folder.confirm, study.trials()), display)
     num_finalists, num_seeds = len(phase.finalists), len(config.fresh_seeds)
-    say(console, f"confirm: the best {num_finalists} again, each with {num_seeds} fresh seeds")
+    display.say(f"confirm: the best {num_finalists} again, each with {num_seeds} fresh seeds")
     with display:
         launcher.run(study, _trial(config, folder.confirm))
     return study.trials()
@@ -161,12 +176,13 @@ def _close(
     choice: Choice | None,
     *,
     confirmations: list[Trial],
+    room: Room,
 ) -> bool:
     """Writes the report and ends the record; says whether all of it arrived."""
     winner = choice.ranking[0] if choice and choice.ranking else None
     test = choice.tested.metrics if choice and choice.tested else {}
     ended = study.ended if choice else ""
-    cost = cost_of(config, [*study.trials(), *confirmations]).metrics
+    cost = {**cost_of(config, [*study.trials(), *confirmations]).metrics, **room.metrics}
     report = write_report(
         config,
         folder,
@@ -178,13 +194,14 @@ def _close(
     )
     if choice is None:
         return record.finish("stopped", files=report, cost=cost, timeout_s=_HASTE_S)
+    model, beside = uploads(config, folder, winner.checkpoint if winner else None)
     return record.finish(
         "finished" if winner else "failed",
         winner=winner,
         pareto=pareto(from_trials(study.trials(), config.metric), config.objectives) if config.metrics else (),
         test=test,
-        files=[*report, folder.test_results, *([] if config.has_secrets else [folder.config])],
-        model=winner.checkpoint if winner else None,
+        files=[*report, folder.test_results, *beside, *([] if config.has_secrets else [folder.config])],
+        model=model,
         cost=cost,
         reason=ended,
         ranking=choice.ranking,

@@ -57,6 +57,16 @@ class SweepFolder:
         """What the winner reached on the test split."""
         return self.path / "test_results.txt"
 
+    @property
+    def model_note(self) -> Path:
+        """Where the winner's weights lie, if they are too large to be uploaded."""
+        return self.path / "model.txt"
+
+    @property
+    def freed(self) -> Path:
+        """How many bytes were removed because nobody needed them."""
+        return self.path / "freed_bytes"
+
     def checkpoints(self, number: int, attempt: int) -> Path:
         """Best weights of one attempt."""
         return self.path / "checkpoints" / f"{number:04d}-{attempt}"

@@ -1,26 +1,45 @@
 """The disk of the whole sweep: what is no longer worth its place goes at once.
 
 Kept are the best weights of the `top_k` trials, all that belongs to trials that still live, and what the newest `top_k` failed
-trials would go on from if they were tried again, and what the next generation of a population may begin with.
+trials would go on from if they were tried again, and what the next generation of a population may begin with. Above `max_gb`,
+the worst of the `top_k` of the search go as well; its best one and the finalists' weights in the confirmation stay.
 """
 
-import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
 from sweeps.disk.folder import SweepFolder
+from sweeps.disk.room import KINDS, Room
 from sweeps.winner.selection import from_trials, rank
 
 
 class Retention:
-    """Listens to a sweep and removes folders nobody will need."""
+    """Listens to a sweep and removes folders nobody will need.
 
-    def __init__(self, config: SweepConfig, folder: SweepFolder, trials: Iterable[Trial]) -> None:
+    Args:
+        config: The sweep.
+        folder: Its folder, or that of its confirmation.
+        trials: Those there are already.
+        room: The disk of the whole sweep.
+        spare: What goes when that is full, asked anew each time; None is the `spare` of this one.
+    """
+
+    def __init__(
+        self,
+        config: SweepConfig,
+        folder: SweepFolder,
+        trials: Iterable[Trial],
+        *,
+        room: Room | None = None,
+        spare: Callable[[], list[Path]] | None = None,
+    ) -> None:
         self._config = config
         self._folder = folder
         self._trials = {trial.number: trial for trial in trials}
+        self._room = room or Room(folder)
+        self._spare = spare or self.spare
         self._clean()
 
     def trial_changed(self, trial: Trial) -> None:
@@ -29,23 +48,45 @@ class Retention:
         if trial.outcome is not None:
             self._clean()
 
+    def spare(self) -> list[Path]:
+        """Weights that may go when the disk is full, the worst first: those of trials that have ended, but the best."""
+        ranking = rank(from_trials(self._trials.values(), self._config.metric), mode=self._config.mode)
+        needed = self._needed()
+        folders = [each.checkpoint for each in reversed(ranking[1:]) if each.checkpoint not in needed]
+        return [Path(folder) for folder in folders if folder and Path(folder).is_dir()]
+
     def _clean(self) -> None:
         ended = {number for number, trial in self._trials.items() if trial.outcome is not None} - self._retriable()
         kept = self._kept()
-        for kind in ("resume", "checkpoints"):
+        for kind in KINDS:
             for folder in _numbered(self._folder.path / kind, ended):
                 if not any(path.is_relative_to(folder) for path in kept):
-                    shutil.rmtree(folder, ignore_errors=True)
+                    self._room.remove(folder)
+        self._shrink()
+
+    def _shrink(self) -> None:
+        """Makes the sweep no larger than it may be, as far as that can be done."""
+        limit_gb = self._config.keep.max_gb
+        if limit_gb is None:
+            return
+        excess_gb = self._room.taken_gb - limit_gb
+        for folder in self._spare() if excess_gb > 0 else ():
+            if excess_gb <= 0:
+                return
+            excess_gb -= self._room.remove(folder)
 
     def _kept(self) -> list[Path]:
         """What is needed of trials that have ended: the best weights, and where those go on from that are tried again."""
         ranking = rank(from_trials(self._trials.values(), self._config.metric), mode=self._config.mode)
         best = [each.checkpoint for each in ranking[: self._config.keep.top_k]]
+        return [Path(path) for path in (*best, *self._needed()) if path]
+
+    def _needed(self) -> list[str | None]:
+        """What is needed by trials that live, are tried again, or begin with another one's state."""
         retriable = self._retriable()
         alive = [each for each in self._trials.values() if each.outcome is None or each.number in retriable]
         states = [*(each.resume for each in alive), *(each.inherits for each in alive), *self._for_children()]
-        needed = [*best, *(each.checkpoint for each in alive), *states]
-        return [Path(path) for path in needed if path]
+        return [*(each.checkpoint for each in alive), *states]
 
     def _for_children(self) -> Iterator[str | None]:
         """The states that children may still begin with: those of a generation, until the next one has begun as a whole."""

@@ -113,7 +113,7 @@ def sweep_params(config: "SweepConfig") -> dict[str, str]:
 
     Addresses stay out: they can hold passwords.
     """
-    plain = config.model_dump(mode="json", exclude={"tracking": {"uri"}, "storage": {"study"}})
+    plain = config.model_dump(mode="json", exclude={"tracking": {"uri"}, "storage": {"study"}, "notify": {"webhook"}})
     return {key: encode(value) for key, value in _settings(plain)}
 
 

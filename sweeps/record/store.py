@@ -33,6 +33,8 @@ _EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
 _METRICS_PER_REQUEST = 800
 """MLflow takes 1000 entries in one request, params and tags among them."""
 _PAGE = 1000
+_KEY = "sweep.weights"
+"""Tag of a registered version: which weights of its run it is."""
 
 
 class RecordError(Exception):
@@ -198,6 +200,28 @@ class Store:
         """Fetches an artifact into a folder that exists."""
         with _errors():
             return Path(self._client.download_artifacts(run_id, path, str(folder)))
+
+    # ------------------------------------------------------------------ the model registry
+
+    def version(self, model: str, *, run_id: str, key: str) -> str | None:
+        """The version of a registered model that came from this run under this key; None if there is none."""
+        with _errors():
+            versions = self._client.search_model_versions(f"run_id = '{run_id}'")
+        return next((str(each.version) for each in versions if (each.name, each.tags.get(_KEY)) == (model, key)), None)
+
+    def new_version(self, model: str, *, run_id: str, place: str, key: str, tags: Mapping[str, str]) -> str:
+        """Makes an artifact of a run a version of a registered model, which is made if there is none."""
+        with _errors():
+            if not self._client.search_registered_models(f"name = '{model}'"):
+                self._client.create_registered_model(model)
+            source = f"{self._client.get_run(run_id).info.artifact_uri}/{place}"
+            made = self._client.create_model_version(model, source, run_id=run_id, tags={**tags, _KEY: key})
+            return str(made.version)
+
+    def set_alias(self, model: str, alias: str, version: str) -> None:
+        """Lets an alias of a registered model mean a version."""
+        with _errors():
+            self._client.set_registered_model_alias(model, alias, version)
 
 
 @contextmanager

@@ -131,6 +131,21 @@ def status(name: Name, tracking: Tracking = None, storage: Storage = _RUNS, *, a
     _say(found.to_dict, lambda: status_text(found), as_json=as_json)
 
 
+def register(
+    name: Name,
+    model: Annotated[str | None, typer.Option(help="Name in the registry; else registry.model of the sweep.")] = None,
+    alias: Annotated[str | None, typer.Option(help="Moved to the new version; else registry.alias.")] = None,
+    tracking: Tracking = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make the best model a version in MLflow's model registry."""
+    from sweeps.results.register import register as put
+
+    found = put(name, model=model, alias=alias, tracking=tracking)
+    _say(found.to_dict, lambda: f"{found.uri}: version {found.version}, trial {found.trial} of {name}", as_json=as_json)
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "best": best,
     "status": status,
@@ -138,6 +153,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare,
     "export": export,
     "predict": predict,
+    "register": register,
 }
 """Name -> command."""
 

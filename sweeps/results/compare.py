@@ -14,7 +14,7 @@ from trainer.config import Mode
 
 _SAME = ("task", "data", "columns", "splits", "split_seed", "validation_ratio", "max_validation_rows")
 """Settings of `train` that decide which rows a value was measured on: where they differ, values cannot be compared."""
-_ASIDE = ("name", "tracking", "storage", "resources", "keep")
+_ASIDE = ("name", "tracking", "storage", "resources", "keep", "notify", "registry")
 """Sections that have no part in what is found."""
 
 

@@ -42,7 +42,8 @@ def status_text(status: Status) -> str:
     for each in status.running:
         at = "" if each.validation is None else f" at validation {each.validation}"
         value = "" if each.value is None else f", {status.metric} {number(each.value)}"
-        lines.append(f"runs:    trial {each.trial}{at}{value}, for {duration(each.running_s)}")
+        seed = "" if each.seed is None else f", seed {each.seed},"
+        lines.append(f"runs:    trial {each.trial}{seed}{at}{value}, for {duration(each.running_s)}")
     if status.best is not None:
         params = ", ".join(f"{name} {show(value)}" for name, value in status.best.params.items())
         lines.append(f"best:    trial {status.best.trial}, {status.metric} {number(status.best.value)}; {params}")

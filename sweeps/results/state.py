@@ -21,7 +21,8 @@ class RunningTrial:
     """A trial that runs.
 
     Attributes:
-        trial: Its number.
+        trial: Its number; of a finalist that is trained again, that in the search.
+        seed: The fresh seed of such a one; None for a trial of the search.
         attempt: The newest attempt.
         validation: The newest validation; None if that is not known from here.
         value: The best value of the metric so far.
@@ -29,6 +30,7 @@ class RunningTrial:
     """
 
     trial: int
+    seed: int | None
     attempt: int
     validation: int | None
     value: float | None

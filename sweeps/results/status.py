@@ -14,7 +14,7 @@ from sweeps.record import RecordError, tags
 from sweeps.record.reader import RecordedSweep, find
 from sweeps.record.store import Run
 from sweeps.results.state import Driver, Leader, RecordState, RunningTrial, State, Status
-from sweeps.winner.selection import Candidate, from_trials, rank
+from sweeps.winner.selection import Candidate, choose, from_trials
 from trainer.document import ConfigError
 
 if TYPE_CHECKING:
@@ -53,7 +53,12 @@ def of_folder(folder: SweepFolder) -> Status:
     owner = read_owner(folder.lease)
     driven = owner is not None and owner.alive()
     recorded, kept = _recorded(config, trials)
-    ranking = rank(from_trials(trials, config.metric), mode=config.mode)
+    ranking = choose(
+        from_trials(trials, config.metric),
+        from_trials(fresh, config.metric),
+        seeds=config.fresh_seeds,
+        mode=config.mode,
+    )
     everything = [*trials, *fresh]
     running = [trial for trial in everything if trial.outcome is None]
     state = "running" if driven else _state(everything, folder)
@@ -106,7 +111,8 @@ def of_record(recorded: RecordedSweep) -> Status:
         num_confirmations=num_fresh,
         running=tuple(
             RunningTrial(
-                trial=int(run.tags[tags.TRIAL]),
+                trial=int(run.tags.get(tags.REPEATS) or run.tags[tags.TRIAL]),
+                seed=int(run.tags[tags.SEED]) if tags.REPEATS in run.tags else None,
                 attempt=int(run.tags.get(tags.ATTEMPTS, 1)),
                 validation=None,
                 value=run.metrics.get(recorded.metric),
@@ -175,7 +181,8 @@ def _counts(outcomes: Sequence[str]) -> Mapping[str, int]:
 
 def _running(trial: Trial) -> RunningTrial:
     return RunningTrial(
-        trial=trial.number,
+        trial=trial.number if trial.repeats is None else trial.repeats,
+        seed=None if trial.repeats is None else trial.seed,
         attempt=trial.attempt,
         validation=max(trial.values, default=0),
         value=trial.value,

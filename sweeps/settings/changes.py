@@ -8,7 +8,9 @@ from search_spaces import Space
 from search_spaces.space import RESERVED
 from sweeps.config import SweepConfig
 
-_MAY_CHANGE = frozenset({"budget", "resources", "tracking", "storage", "keep", "confirm", "metrics"})
+_MAY_CHANGE = frozenset(
+    {"budget", "resources", "tracking", "storage", "keep", "confirm", "metrics", "notify", "registry"}
+)
 """Sections that a resumed sweep may bring new values for; in the others, old and new trials could not be compared."""
 
 _RANGE = frozenset({"low", "high"})
@@ -31,6 +33,8 @@ class Change:
     refused: str = ""
 
     def __str__(self) -> str:
+        if self.key == "notify.webhook":
+            return f"{self.key}: another one"  # it is a secret
         return f"{self.key}: {_short(self.old)} -> {_short(self.new)}"
 
 

@@ -83,6 +83,11 @@ def test_winner(choice: Choice, study: Study, launcher: Launcher, folder: SweepF
     return replace(choice, ranking=[])
 
 
+def noted(choice: Choice, *notes: str) -> Choice:
+    """A choice with what else a person should know; empty notes are none."""
+    return replace(choice, notes=(*choice.notes, *filter(None, notes)))
+
+
 def _unconfirmed(config: SweepConfig, ranking: Sequence[Candidate]) -> tuple[str, ...]:
     if config.confirm is None or not ranking or ranking[0].search_value is not None:
         return ()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sweeps.config import KeepConfig, SweepConfig
+from sweeps.config import SweepConfig
 from sweeps.contract import Trial
 from sweeps.disk.folder import SweepFolder
 from sweeps.disk.history import History
@@ -58,7 +58,7 @@ def open_confirmation(
             "name": f"{config.name}/confirm",
             "search": SearchConfig(sampler="random", pruner=NoPruner()),  # whose configurations nobody asks for
             "budget": BudgetConfig(trials=len(finalists) * config.confirm.seeds),
-            "keep": KeepConfig(top_k=config.confirm.top_k),
+            "keep": config.keep.model_copy(update={"top_k": config.confirm.top_k}),
         }
     )
     listed = Listed(finalists, train_seed=config.train.seed, num_seeds=config.confirm.seeds, mode=config.mode)

@@ -1,0 +1,16 @@
+"""Whether the winner goes into MLflow's model registry."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sweeps.settings.section import Section
+
+
+class RegistryConfig(Section):
+    """The registered model that the winner becomes a version of, once it is tested."""
+
+    model: Annotated[str, Field(min_length=1, pattern=r"^[^/:]+$")]
+    """Its name in the registry; made if there is none."""
+    alias: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,254}$")] | None = None
+    """Moved to the new version, so that `models:/NAME@ALIAS` is always the newest winner."""
