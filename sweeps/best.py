@@ -249,3 +249,10 @@ def best_of(recorded: "RecordedSweep", metric: str | None = None) -> Best:
         checkpoint=chosen.checkpoint,
         _recorded=recorded,
     )
+
+
+def predict(
+    name: str, inputs: "Sequence[str | Sequence[str] | Mapping[str, Any]]", *, tracking: str | None = None
+) -> list[dict[str, Any]]:
+    """What the best model of a sweep says about new rows; see `trainer.predict`. Raises as `best` does."""
+    return best(name, tracking=tracking).predict(inputs)

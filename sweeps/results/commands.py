@@ -1,10 +1,10 @@
-"""The commands for what came out of sweeps: best, top lists, export, predict, compare, list, status."""
+"""The commands for what came out of sweeps: best, status, list, compare, and the model handed over."""
 
 import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -146,6 +146,19 @@ def register(
     _say(found.to_dict, lambda: f"{found.uri}: version {found.version}, trial {found.trial} of {name}", as_json=as_json)
 
 
+def dashboard(
+    name: Name, port: Annotated[int, typer.Option(help="Port on this machine.")] = 8080, storage: Storage = _RUNS
+) -> None:
+    """Open the study of a sweep in optuna-dashboard, read-only, until Ctrl+C; also while the sweep runs."""
+    from sweeps.steering.asking import find_folder, read_config
+    from sweeps.study.dashboard import dashboard as make
+
+    folder = find_folder(name, storage=storage)
+    with make(read_config(folder), folder, port=port) as server, suppress(KeyboardInterrupt):
+        typer.echo(f"http://127.0.0.1:{server.server_port}/dashboard/")
+        server.serve_forever()
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "best": best,
     "status": status,
@@ -154,6 +167,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export": export,
     "predict": predict,
     "register": register,
+    "dashboard": dashboard,
 }
 """Name -> command."""
 
