@@ -136,7 +136,7 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
                 choice = test_winner(choice, study, launcher, folder)
                 choice = noted(choice, *(too_large(config, each.checkpoint) for each in choice.ranking[:1]), str(room))
             sent = not confirmations or repeats.finish("finished", timeout_s=_RECORD_TIMEOUT_S if choice else _HASTE_S)
-            recorded = _close(config, folder, study, record, choice, confirmations=confirmations, room=room) and sent
+            recorded = _close(config, folder, study, record, choice, confirmations=confirmations) and sent
             choice = register_winner(config, choice) if choice and recorded else choice
             notifier.ended(choice, cost_of(config, [*study.trials(), *confirmations]), reason=study.ended)
         return Finished(
@@ -176,13 +176,12 @@ def _close(
     choice: Choice | None,
     *,
     confirmations: list[Trial],
-    room: Room,
 ) -> bool:
     """Writes the report and ends the record; says whether all of it arrived."""
     winner = choice.ranking[0] if choice and choice.ranking else None
     test = choice.tested.metrics if choice and choice.tested else {}
     ended = study.ended if choice else ""
-    cost = {**cost_of(config, [*study.trials(), *confirmations]).metrics, **room.metrics}
+    cost = {**cost_of(config, [*study.trials(), *confirmations]).metrics, **Room(folder).metrics}
     report = write_report(
         config,
         folder,

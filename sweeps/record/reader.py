@@ -70,7 +70,8 @@ class RecordedSweep:
 
     @cached_property
     def _family(self) -> list[Run]:
-        return self._runs({tags.ID: self._run.tags[tags.ID]})
+        found = self._runs({tags.ID: self._run.tags[tags.ID]})
+        return [run for run in found if run.experiment_id == self._run.experiment_id]
 
     @cached_property
     def config(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sweeps import best
 from sweeps.best import NoBestError
 from sweeps.contract import Kind
 from sweeps.disk.history import History
+from sweeps.record import RecordError
 from sweeps.winner.selection import rank
 from tests.sweeps.record.recorded import PATIENCE_S, Sweep, ended, live_trial, measured, sweep_config
 from trainer.checkpoint import CheckpointError, write_checkpoint
@@ -117,6 +118,35 @@ def test_all_that_a_program_needs(sweep: Sweep) -> None:
     assert found.metrics == trials[1].metrics
 
 
+def test_best_by_another_metric(sweep: Sweep) -> None:
+    """The tested winner is the sweep's own; by another metric it has no claim."""
+    trials = [ended(measured(live_trial(n), sweep.history), Kind.COMPLETED) for n in range(3)]
+    trials[0] = replace(trials[0], metrics={**trials[0].metrics, "val_loss": 0.01})
+    record = sweep.record(*trials)
+    assert record.flush(PATIENCE_S)
+    winner = rank(record.candidates(), mode="max")[0]
+    assert record.finish("finished", winner=winner, test={"test_accuracy": 0.9}, timeout_s=PATIENCE_S)
+    uri = sweep.config.tracking.uri
+    found = best(sweep.config.name, metric="val_loss", tracking=uri)
+    assert (found.trial, found.metric, found.mode, found.value, found.test) == (0, "val_loss", "min", 0.01, None)
+    cheapest = best(sweep.config.name, metric="train_seconds", tracking=uri)
+    assert (cheapest.trial, cheapest.mode, cheapest.value) == (2, "min", 8.0)
+    with pytest.raises(ConfigError, match=r"unknown metric 'val_los'.*did you mean 'val_loss'"):
+        best(sweep.config.name, metric="val_los", tracking=uri)
+
+
+def test_weights_that_are_nowhere_to_be_had(sweep: Sweep) -> None:
+    """MLflow has the winner's alone, and those of no other trial may be taken for it."""
+    trials = [ended(measured(live_trial(n), sweep.history), Kind.COMPLETED) for n in range(2)]
+    record = sweep.record(*trials)
+    assert record.flush(PATIENCE_S)
+    with (
+        pytest.raises(RecordError, match=r"the weights of trial 1 are not in MLflow.*/checkpoints/0001-1"),
+        best(sweep.config.name, tracking=sweep.config.tracking.uri).folder(),
+    ):
+        pass
+
+
 def test_an_unknown_sweep(sweep: Sweep) -> None:
     assert sweep.record().finish("finished", timeout_s=PATIENCE_S)
     with pytest.raises(ConfigError, match="did you mean 'an-unknown-sweep'"):
@@ -155,6 +185,28 @@ print(callable(best), {"mlflow", "ray", "torch"} & set(sys.modules))
 """
 
 
-def test_the_package_names_three_things_and_loads_none() -> None:
+def test_the_package_names_the_words_of_the_commands_and_loads_none() -> None:
     said = subprocess.run([sys.executable, "-c", LOOK], check=True, capture_output=True, text=True).stdout
-    assert said.splitlines() == ["['SweepConfig', 'best', 'run'] set()", "True set()"]
+    names = ["SweepConfig", "best", "compare", "export", "list", "predict", "register", "run", "status", "top"]
+    assert said.splitlines() == [f"{names} set()", "True set()"]
+
+
+READ = """
+import sys
+from sweeps.cli import app
+try:
+    app(sys.argv[1:])
+except SystemExit:
+    pass
+print({"mlflow", "sqlalchemy", "ray", "optuna", "torch", "transformers"} & set(sys.modules))
+"""
+
+
+def test_reading_a_record_loads_no_vendor(sweep: Sweep) -> None:
+    """Their imports would take longer than everything else: MLflow's alone 2 s of CPU time."""
+    record = sweep.record(ended(measured(live_trial(0), sweep.history), Kind.COMPLETED))
+    assert record.flush(PATIENCE_S)
+    words = ["best", sweep.config.name, "--tracking", sweep.config.tracking.uri, "--top", "3"]
+    said = subprocess.run([sys.executable, "-c", READ, *words], check=True, capture_output=True, text=True).stdout
+    assert "0.65" in said
+    assert said.splitlines()[-1] == "set()"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from sweeps.best import front
-from sweeps.closing import pareto_table
 from sweeps.contract import Kind, Scalar, Trial
 from sweeps.record import RecordError, store
 from sweeps.record.reader import find
+from sweeps.results.tables import pareto_table
 from sweeps.winner.paired import ConfirmConfig
 from sweeps.winner.selection import from_trials, rank
 from tests.sweeps.record.recorded import METRIC, PATIENCE_S, Sweep, ended, live_trial, measured, plain, sweep_config
