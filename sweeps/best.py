@@ -9,6 +9,7 @@ from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from sweeps.contract import Scalar
+from sweeps.settings.registry import PIPELINES
 from sweeps.winner.lineage import lineage
 from sweeps.winner.objectives import Objective
 from sweeps.winner.selection import Candidate
@@ -22,15 +23,6 @@ if TYPE_CHECKING:
     from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase
 
     from sweeps.record.reader import RecordedSweep
-
-
-PIPELINES = {
-    "sequence_classification": "text-classification",
-    "token_classification": "token-classification",
-    "causal_lm": "text-generation",
-    "masked_lm": "fill-mask",
-}
-"""Kind of model -> what transformers calls its pipeline."""
 
 
 class NoBestError(Exception):

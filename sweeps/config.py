@@ -18,10 +18,10 @@ from ruamel.yaml import YAML
 
 from search_spaces import FunctionSpace, Space
 from search_spaces.space import problem
-from sweeps.settings.population import misfit_beside
 from sweeps.settings.keep import KeepConfig
 from sweeps.settings.notify import NotifyConfig
-from sweeps.settings.registry import RegistryConfig
+from sweeps.settings.population import misfit_beside
+from sweeps.settings.registry import PIPELINES, RegistryConfig
 from sweeps.settings.resources import ResourcesConfig
 from sweeps.settings.search import SearchConfig, budget_misfit, misfits
 from sweeps.settings.section import Section
@@ -32,6 +32,7 @@ from sweeps.winner.objectives import Objective, misfits_of_metrics, objectives_o
 from sweeps.winner.paired import ConfirmConfig, fresh_seeds
 from trainer.config import Mode, TrainConfig, absolute
 from trainer.document import ConfigError, Document, unknown
+from trainer.tasks import TASKS
 
 EXAMPLES: dict[str, Path] = {path.stem: path for path in sorted(Path(__file__).parent.parent.glob("examples/*.yaml"))}
 """Name of each shipped example -> its file."""
@@ -150,6 +151,16 @@ class SweepConfig(Section):
         budget = info.data.get("budget")
         if budget and not value.gpus and (names := budget.without_gpus()):
             raise ValueError(f"gpus is 0, so no GPU hour is ever spent; leave out budget.{', budget.'.join(names)}")
+        return value
+
+    @field_validator("registry")
+    @classmethod
+    def _can_be_registered(cls, value: RegistryConfig | None, info: ValidationInfo) -> RegistryConfig | None:
+        task = info.data["train"].task if "train" in info.data else None
+        if value is not None and task in TASKS and TASKS[task].kind not in PIPELINES:
+            raise ValueError(
+                f"transformers has no pipeline for task '{task}', and MLflow registers those; sweeps export"
+            )
         return value
 
     @field_validator("metrics")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from ruamel.yaml import YAML
 
-from sweeps.best import PIPELINES, Best
+from sweeps.best import Best
+from sweeps.settings.registry import PIPELINES
 from sweeps.words import show
 from trainer.architecture import MODELS
 from trainer.tasks import TASKS

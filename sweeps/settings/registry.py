@@ -6,6 +6,14 @@ from pydantic import Field
 
 from sweeps.settings.section import Section
 
+PIPELINES = {
+    "sequence_classification": "text-classification",
+    "token_classification": "token-classification",
+    "causal_lm": "text-generation",
+    "masked_lm": "fill-mask",
+}
+"""Kind of model -> what transformers calls its pipeline. MLflow registers pipelines."""
+
 
 class RegistryConfig(Section):
     """The registered model that the winner becomes a version of, once it is tested."""

@@ -1,0 +1,180 @@
+"""The model in other hands: exported and registered, loaded by processes that know nothing of this project."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+import sweeps
+from sweeps.contract import Kind
+from sweeps.disk.history import History
+from sweeps.errors import Exit
+from sweeps.winner.selection import rank
+from tests.sweeps.record.recorded import PATIENCE_S, Sweep, ended, live_trial, measured, sweep_config
+from tests.sweeps.results.only import run_with_transformers_only
+from tests.sweeps.test_best import checkpoint
+from trainer.checkpoint import CheckpointError, verify
+from trainer.document import ConfigError
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
+    """A sweep that has ended, and whose winner was tested."""
+    folder = tmp_path_factory.mktemp("sweeps")
+    kept = checkpoint(folder / "0000-1")
+    sweep = Sweep(sweep_config(folder, name="over"), History(folder / "over"))
+    trial = replace(ended(measured(live_trial(0), sweep.history), Kind.COMPLETED), checkpoint=str(kept))
+    record = sweep.record(trial, ended(measured(live_trial(1), sweep.history, validations=1), Kind.PRUNED))
+    assert record.flush(PATIENCE_S)
+    winner = rank(record.candidates(), mode="max")[0]
+    assert record.finish("finished", winner=winner, test={"test_accuracy": 0.625}, model=kept, timeout_s=PATIENCE_S)
+    yield sweep
+    sweep.close()
+
+
+PIPELINE = """
+from transformers import pipeline
+print(pipeline("text-classification", model=sys.argv[1])("good film"))
+"""
+
+
+def test_an_exported_model_needs_transformers_alone(sweep: Sweep, tmp_path: Path) -> None:
+    uri = sweep.config.tracking.uri
+    files = sweeps.export("over", tmp_path / "model", tracking=uri)
+    assert [file.name for file in files] == [
+        "MANIFEST.json",
+        "README.md",
+        "config.json",
+        "metrics.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "train_config.json",
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
+    verify(tmp_path / "model")
+    (said,) = run_with_transformers_only(PIPELINE, str(tmp_path / "model"), folder=tmp_path, also=("mlflow",))
+    (expected,) = sweeps.predict("over", ["good film"], tracking=uri)
+    assert expected["label"] in said
+
+    card = (tmp_path / "model" / "README.md").read_text()
+    front = YAML(typ="safe", pure=True).load(card.split("---\n")[1])
+    assert (front["pipeline_tag"], front["library_name"]) == ("text-classification", "transformers")
+    (result,) = front["model-index"][0]["results"]
+    assert {"type": "test_accuracy", "value": 0.625} in result["metrics"]
+    assert "| test | test_accuracy | 0.6250 | seed 7, scored once |" in card
+    assert "| learning_rate | 1e-05 to 0.01, log | 0.0001 |" in card
+    assert "2 trials: 1 completed, 1 pruned" in card
+    assert "trained with 7 (val_accuracy 0.6500)" in card
+
+
+def test_a_folder_that_is_not_empty(sweep: Sweep, tmp_path: Path) -> None:
+    """Is left alone, and with force what is not the model's stays."""
+    uri = sweep.config.tracking.uri
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="is not empty; name another folder, or --force"):
+        sweeps.export("over", tmp_path, tracking=uri)
+    with pytest.raises(ConfigError, match="is a file"):
+        sweeps.export("over", tmp_path / "mine.txt", force=True, tracking=uri)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    sweeps.export("over", tmp_path, force=True, tracking=uri)
+    sweeps.export("over", tmp_path, force=True, tracking=uri)
+    verify(tmp_path)
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_damaged_weights_are_not_exported(sweep: Sweep, tmp_path: Path) -> None:
+    found = sweeps.best("over", tracking=sweep.config.tracking.uri)
+    weights = Path(str(found.checkpoint)) / "config.json"
+    whole = weights.read_bytes()
+    weights.write_text("{}")
+    try:
+        with pytest.raises(CheckpointError, match="is damaged"):
+            sweeps.export("over", tmp_path / "model", tracking=sweep.config.tracking.uri)
+    finally:
+        weights.write_bytes(whole)
+    assert not list(tmp_path.iterdir())
+
+
+REGISTRY = """
+import mlflow
+pickle.load = pickle.loads = pickle.Unpickler = refuse
+mlflow.set_tracking_uri(sys.argv[1])
+print(mlflow.transformers.load_model(sys.argv[2])("good film"))
+"""
+
+
+def test_a_registered_model_needs_transformers_and_mlflow_alone(sweep: Sweep, tmp_path: Path) -> None:
+    uri = sweep.config.tracking.uri
+    found = sweeps.register("over", model="films", alias="champion", tracking=uri)
+    assert found.to_dict() == {
+        "model": "films",
+        "version": "1",
+        "alias": "champion",
+        "uri": "models:/films@champion",
+        "trial": 0,
+    }
+    lines = run_with_transformers_only(REGISTRY, uri, found.uri, folder=tmp_path)
+    (expected,) = sweeps.predict("over", ["good film"], tracking=uri)
+    assert expected["label"] in lines[-1]
+    again = sweeps.register("over", model="films", alias="newest", tracking=uri)
+    assert (again.version, again.uri) == ("1", "models:/films@newest")
+    artifacts = Path(uri.removeprefix("sqlite:///")).parent / "mlartifacts"
+    files = {path.suffix for path in artifacts.rglob("registered/**/*") if path.is_file()}
+    assert files <= {".json", ".safetensors", ".txt", ".yaml", ".md", ""}
+
+
+def test_without_a_name_it_is_not_registered(sweep: Sweep) -> None:
+    with pytest.raises(ConfigError, match="under which name"):
+        sweeps.register("over", tracking=sweep.config.tracking.uri)
+
+
+def predict(folder: Path, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sweeps", "predict", "over", *words],
+        cwd=folder,
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def test_any_file_is_answered(sweep: Sweep, tmp_path: Path) -> None:
+    uri = sweep.config.tracking.uri
+    (tmp_path / "films.csv").write_text("sentence,label\ngood film,1\nbad film,0\n")
+    (tmp_path / "films.txt").write_text("good film\n\nbad film\n")
+    (tmp_path / "films.odd").write_text("good film")
+    expected = [each["label"] for each in sweeps.predict("over", ["good film", "bad film"], tracking=uri)]
+    for words, text in (
+        (("films.csv",), ""),
+        (("films.txt",), ""),
+        (("-",), "good film\nbad film\n"),
+        (("-",), '{"sentence": "good film"}\n{"sentence": "bad film"}\n'),
+    ):
+        said = predict(tmp_path, *words, "--tracking", uri, text=text)
+        assert said.returncode == Exit.OK, said.stderr
+        assert [json.loads(line)["label"] for line in said.stdout.splitlines()] == expected
+    said = predict(tmp_path, "films.csv", "--json", "--output", "answers.json", "--tracking", uri)
+    assert said.stdout == "answers.json\n"
+    assert [each["label"] for each in json.loads((tmp_path / "answers.json").read_text())] == expected
+    wrong = predict(tmp_path, "films.odd", "--tracking", uri)
+    assert wrong.returncode == Exit.CONFIG
+    assert "has the suffix '.odd'" in wrong.stderr
+
+
+def test_another_machine_has_only_the_record(sweep: Sweep, tmp_path: Path) -> None:
+    """Last, as the folder of the weights goes."""
+    uri = sweep.config.tracking.uri
+    shutil.rmtree(Path(str(sweeps.best("over", tracking=uri).checkpoint)))
+    sweeps.export("over", tmp_path / "model", tracking=uri)
+    verify(tmp_path / "model")
