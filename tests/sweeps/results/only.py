@@ -1,41 +1,32 @@
-"""Runs code in a process that can import what it is given and what that needs, but none of this project and its other vendors."""
+"""Runs code in a process where a few packages and what they need are installed, and nothing else of this environment."""
 
+import os
 import subprocess
 import sys
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-_HIDDEN = ("sweeps", "trainer", "search_spaces", "lightning", "ray", "optuna", "datasets", "peft")
-
-_BLOCKER = f"""
-import os, sys
-HIDDEN = {_HIDDEN!r}
-class Blocker:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in HIDDEN:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Blocker())
-os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
-import pickle
-def refuse(*_, **__):
-    raise AssertionError("something was unpickled")
-"""
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 
-def run_with_transformers_only(code: str, *words: str, folder: Path, also: tuple[str, ...] = ()) -> list[str]:
-    """The lines that code prints in a folder of its own.
+def run_with_only(*packages: str, code: str, words: tuple[str, ...] = (), folder: Path) -> list[str]:
+    """The lines that code prints.
 
     Args:
+        packages: What is installed, with all that these require.
         code: Python; `sys.argv[1:]` are `words`.
         words: Arguments.
-        folder: The working folder.
-        also: What is hidden beside this project and its vendors, such as `mlflow`.
+        folder: The working folder; gets a folder of links, which is all that the process can import beside the standard library.
     """
-    hide = f"HIDDEN += {also!r}\n"
-    check = "\nassert not set(HIDDEN) & {name.partition('.')[0] for name in sys.modules}\n"
+    site = folder / "site"
+    site.mkdir()
+    for place in sorted(_places(packages)):
+        (site / place.name).symlink_to(place)
     done = subprocess.run(
-        [sys.executable, "-c", _BLOCKER + hide + code + check, *words],
+        [sys.executable, "-S", "-c", code, *words],  # -S: no site-packages, and no editable install of this project
         cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(site), "HF_HUB_OFFLINE": "1"},
         capture_output=True,
         text=True,
         timeout=200,
@@ -43,3 +34,26 @@ def run_with_transformers_only(code: str, *words: str, folder: Path, also: tuple
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
+
+
+def _places(packages: tuple[str, ...]) -> set[Path]:
+    """Files and folders at the top of site-packages that belong to packages and to what these require."""
+    found: dict[str, Distribution] = {}
+    waiting = list(packages)
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name in found:
+            continue
+        try:
+            found[name] = distribution(name)
+        except PackageNotFoundError:
+            continue  # required elsewhere, such as on another system
+        needed = map(Requirement, found[name].requires or ())
+        waiting += [each.name for each in needed if each.marker is None or each.marker.evaluate({"extra": ""})]
+    tops = {
+        Path(str(each.locate_file(file.parts[0])))
+        for each in found.values()
+        for file in each.files or ()
+        if file.parts[0] not in ("..", "__pycache__")
+    }
+    return {top for top in tops if top.exists() and top.suffix != ".pth"}

@@ -17,7 +17,7 @@ from sweeps.disk.history import History
 from sweeps.errors import Exit
 from sweeps.winner.selection import rank
 from tests.sweeps.record.recorded import PATIENCE_S, Sweep, ended, live_trial, measured, sweep_config
-from tests.sweeps.results.only import run_with_transformers_only
+from tests.sweeps.results.only import run_with_only
 from tests.sweeps.test_best import checkpoint
 from trainer.checkpoint import CheckpointError, verify
 from trainer.document import ConfigError
@@ -40,6 +40,13 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
     sweep.close()
 
 
+NOTHING_ELSE = """
+import importlib.util, sys
+for name in ("sweeps", "trainer", "search_spaces", "lightning", "ray", "optuna", "datasets", *sys.argv[1].split()):
+    assert importlib.util.find_spec(name) is None, name
+del sys.argv[1]
+"""
+
 PIPELINE = """
 from transformers import pipeline
 print(pipeline("text-classification", model=sys.argv[1])("good film"))
@@ -61,7 +68,8 @@ def test_an_exported_model_needs_transformers_alone(sweep: Sweep, tmp_path: Path
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
     verify(tmp_path / "model")
-    (said,) = run_with_transformers_only(PIPELINE, str(tmp_path / "model"), folder=tmp_path, also=("mlflow",))
+    words = ("mlflow", str(tmp_path / "model"))
+    (said,) = run_with_only("transformers", "torch", code=NOTHING_ELSE + PIPELINE, words=words, folder=tmp_path)
     (expected,) = sweeps.predict("over", ["good film"], tracking=uri)
     assert expected["label"] in said
 
@@ -105,8 +113,10 @@ def test_damaged_weights_are_not_exported(sweep: Sweep, tmp_path: Path) -> None:
 
 
 REGISTRY = """
-import mlflow
-pickle.load = pickle.loads = pickle.Unpickler = refuse
+import mlflow, torch, transformers
+def refuse(event, _):
+    assert event != "pickle.find_class", "something was unpickled"
+sys.addaudithook(refuse)
 mlflow.set_tracking_uri(sys.argv[1])
 print(mlflow.transformers.load_model(sys.argv[2])("good film"))
 """
@@ -122,7 +132,8 @@ def test_a_registered_model_needs_transformers_and_mlflow_alone(sweep: Sweep, tm
         "uri": "models:/films@champion",
         "trial": 0,
     }
-    lines = run_with_transformers_only(REGISTRY, uri, found.uri, folder=tmp_path)
+    packages, words = ("transformers", "torch", "mlflow"), ("", uri, found.uri)
+    lines = run_with_only(*packages, code=NOTHING_ELSE + REGISTRY, words=words, folder=tmp_path)
     (expected,) = sweeps.predict("over", ["good film"], tracking=uri)
     assert expected["label"] in lines[-1]
     again = sweeps.register("over", model="films", alias="newest", tracking=uri)

@@ -3,6 +3,7 @@
 import http.client
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,9 @@ def test_it_shows_the_study_as_it_grows_and_changes_nothing(tmp_path: Path, port
     config = sweep_config(tmp_path, budget={"trials": 8})
     InProcess(config.resources).run(open_study(config), Curve())
     before = journal.read_bytes()
+    deadline = time.monotonic() + 30  # the dashboard asks its storage anew every few seconds
+    while len(json.loads(ask(port, "GET", path)[1])["trials"]) < 8 and time.monotonic() < deadline:
+        time.sleep(0.2)
     assert len(json.loads(ask(port, "GET", path)[1])["trials"]) == 8
     for method, place, body in (
         ("POST", "/api/studies", '{"study_name": "x", "directions": ["minimize"]}'),
