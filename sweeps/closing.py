@@ -12,6 +12,7 @@ from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
 from sweeps.report.confirmed import sentences
 from sweeps.run import Finished
+from sweeps.settings.places import TRACKING, default_storage
 from sweeps.settings.spaces import plan_of_points
 from sweeps.spending.cost import cost_of
 from sweeps.study.advice import advice, stopping
@@ -124,4 +125,5 @@ def _command(*words: str) -> str:
 
 def _found_from_here(config: SweepConfig) -> bool:
     """Whether the other commands find this sweep's record by its name alone."""
-    return "MLFLOW_TRACKING_URI" not in os.environ and Path(config.storage.path) == Path.cwd() / "runs"
+    told = os.environ.get(TRACKING)
+    return told == config.tracking.uri if told else Path(config.storage.path) == Path(default_storage()).absolute()

@@ -20,6 +20,7 @@ from search_spaces import FunctionSpace, Space
 from search_spaces.space import problem
 from sweeps.settings.keep import KeepConfig
 from sweeps.settings.notify import NotifyConfig
+from sweeps.settings.places import default_storage, default_tracking
 from sweeps.settings.population import misfit_beside
 from sweeps.settings.registry import PIPELINES, RegistryConfig
 from sweeps.settings.resources import ResourcesConfig
@@ -41,7 +42,8 @@ EXAMPLES: dict[str, Path] = {path.stem: path for path in sorted(Path(__file__).p
 class TrackingConfig(Section):
     """Where MLflow keeps the record."""
 
-    uri: str = "sqlite:///mlflow.db"
+    uri: str = Field(default_factory=default_tracking)
+    """Left out, it is what the environment says (MLFLOW_TRACKING_URI), as on a cluster, else a file here."""
     experiment: str | None = None
     """None takes the sweep's name."""
 
@@ -60,7 +62,8 @@ class TrackingConfig(Section):
 class StorageConfig(Section):
     """Where checkpoints, curves and the study are kept."""
 
-    path: str = "./runs"
+    path: str = Field(default_factory=default_storage)
+    """Left out, it is what the environment says (SWEEPS_STORAGE), as on a cluster, else `./runs`."""
     study: str | None = None
     """Database URL of the study; None keeps a journal file in the sweep's folder."""
 

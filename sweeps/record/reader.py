@@ -17,15 +17,13 @@ from sweeps.record.page import page
 from sweeps.record.runs import Runs, runs_at
 from sweeps.record.store import RecordError, Run, Store
 from sweeps.record.view import TAG, view_key
+from sweeps.settings.places import TRACKING, default_storage, default_tracking
 from sweeps.winner.objectives import Objective, pareto, usual_mode
 from sweeps.winner.selection import Candidate, choose
 from trainer.config import Mode
 from trainer.document import ConfigError, Document, nearest, unknown
 
 _log = logging.getLogger(__name__)
-
-_RUNS = Path("runs")
-_DEFAULT_URI = "sqlite:///mlflow.db"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,14 +191,14 @@ def locate(name: str, *, tracking: str | None = None) -> tuple[str, str]:
     """
     if tracking is not None:
         return tracking, "--tracking"
-    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
-        return uri, "MLFLOW_TRACKING_URI"
-    config = SweepFolder(_RUNS / name).config
+    if uri := os.environ.get(TRACKING):
+        return uri, TRACKING
+    config = SweepFolder(Path(default_storage()) / name).config
     if config.is_file():
         section = Document.read(config).data.get("tracking") or {}
         if uri := section.get("uri"):
             return str(uri), str(config)
-    return _DEFAULT_URI, "the default; give --tracking for another"
+    return default_tracking(), "the default; give --tracking for another"
 
 
 def _is(run: Run, trial: int, seed: int) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sweeps.errors import ConfigError, Exit, PreflightError, Problem
+from sweeps.settings.places import default_storage
 from sweeps.steering.requests import Answer, Extend, Pause, Request, Retry, Stop, Try, Unpause
 
 Name = Annotated[str, typer.Argument(help="Name of the sweep.")]
@@ -16,7 +17,7 @@ Assignments = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change what may change, as in space.dropout.high=0.2."),
 ]
 
-_RUNS = Path("runs")
+_RUNS = Path(default_storage())
 _WAIT_S = 15.0
 """How long a command waits for the driver, which looks into the inbox about once a second."""
 
