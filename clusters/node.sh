@@ -22,11 +22,12 @@ fi
 if nvidia-smi --list-gpus > /dev/null 2>&1; then build=gpu; else build=cpu; fi
 wanted="$build $(cat "$project/pyproject.toml" "$project/constraints.txt" "$0" | sha256sum)"
 if [[ $(cat "$venv/.wanted" 2> /dev/null) != "$wanted" ]]; then
-    [[ -x $venv/bin/python ]] || python3 -m venv "$venv"
+    [[ -x $venv/bin/python ]] || python3 -m venv "$venv" || { rm -rf "$venv"; exit 1; }
     # Without a GPU, the build of torch that is smaller by gigabytes.
     [[ $build == gpu ]] || export PIP_EXTRA_INDEX_URL="${PIP_EXTRA_INDEX_URL:-https://download.pytorch.org/whl/cpu}"
     pip=("$venv/bin/pip" --quiet --disable-pip-version-check install --constraint "$project/constraints.txt")
-    "${pip[@]}" 'setuptools>=77'
+    "$venv/bin/python" -c 'import setuptools as s; assert int(s.__version__.split(".")[0]) >= 77' 2> /dev/null \
+        || "${pip[@]}" 'setuptools>=77'
     "${pip[@]}" --no-build-isolation --editable "$project"
     [[ $build == cpu ]] || "$venv/bin/python" -c '
 import sys, torch

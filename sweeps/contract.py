@@ -204,7 +204,10 @@ class Launcher(Protocol):
         """Runs one function where a trial would run, with a trial's resources, and returns what it returns."""
 
     def on_every_node(self, function: Callable[[], T]) -> dict[str, T]:
-        """Runs a function once on each node; node name -> what it returned."""
+        """Runs a function once on each node; node name -> what it returned. Raises PreflightError for nodes that fail."""
+
+    def num_nodes(self) -> int:
+        """How many nodes there are, now."""
 
     def slots(self) -> int:
         """How many trials can run at once, now."""

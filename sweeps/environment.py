@@ -8,15 +8,21 @@ from importlib.metadata import PackageNotFoundError, version
 _PACKAGES = ("ray", "optuna", "mlflow", "torch", "lightning", "transformers", "datasets")
 
 
-@cache
-def environment() -> dict[str, str]:
-    """Names and versions of all that could make two runs of one sweep differ."""
-    found = {"python": platform.python_version(), "platform": platform.platform()}
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that must be the same on all nodes."""
+    found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = "missing"
+    return found
+
+
+@cache
+def environment() -> dict[str, str]:
+    """Names and versions of all that could make two runs of one sweep differ."""
+    found = {"platform": platform.platform(), **versions()}
     if commit := _commit():
         found["git_commit"] = commit
     return found

@@ -22,6 +22,7 @@ from sweeps.environment import environment
 from sweeps.errors import Exit, PreflightError
 from sweeps.halt import Halt
 from sweeps.launchers.build import build_launcher
+from sweeps.nodes import check_nodes
 from sweeps.notify import Notifier
 from sweeps.preflight import check_worker, preflight
 from sweeps.record import Record
@@ -92,6 +93,7 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
     with Lease(folder.lease, halt), stop_on_signals(halt.stop) as caught, build_launcher(config.resources) as launcher:
         left = {path.stem for path in waiting(folder.inbox)}
         check_worker(config, launcher)
+        check_nodes(config, folder, launcher)
         if not folder.config.exists():
             refuse_foreign(config, folder)
         write_atomically(folder.config, dump(config), private=True)  # addresses may hold passwords

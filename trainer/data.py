@@ -135,6 +135,24 @@ def load(config: "TrainConfig", split: Split, model_folder: Path, labels: Labels
     return encoded.take(choose(split, encoded.num_rows, source.parts, config, groups))
 
 
+def stage(config: "TrainConfig") -> str:
+    """Has the rows that are trained and validated on, and the model, ready on this machine, so that a fit finds them.
+
+    Returns:
+        A name for what is there, by its bytes: the same on two machines if a fit learns the same from it.
+
+    Raises:
+        ConfigError: Something cannot be read.
+    """
+    task, source = TASKS[config.task], open_source(config)
+    folder = model_folder(config, task.kind, weights=task.needs_weights)
+    parts = sorted({part_of(split, source.parts, config) for split in ("train", "validation")})
+    for part in parts:
+        load_part(config, part, folder, source)
+    weights = sorted(folder.glob("*.safetensors")) if task.needs_weights else []
+    return fingerprint(tokenizer_fingerprint(folder), *(source.fingerprint(part) for part in parts), *weights)
+
+
 def load_part(config: "TrainConfig", part: str, model_folder: Path, source: Source, labels: Labels = ()) -> "Encoded":
     """All rows of one labelled part of a source, tokenized; from the cache if they are there."""
     from trainer.encoded import Encoded

@@ -60,6 +60,10 @@ class InProcess:
         """Calls the function here: this is the only node."""
         return {platform.node(): function()}
 
+    def num_nodes(self) -> int:
+        """One."""
+        return 1
+
     def slots(self) -> int:
         """One."""
         return 1

@@ -16,10 +16,10 @@ from ray.exceptions import RayActorError
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweeps.contract import Asker, Kind, Outcome, TrialFunction, TrialSpec, Turn
 from sweeps.errors import PreflightError, Problem
+from sweeps.launchers.ray_nodes import call_it, living_nodes, on_every_node, refuse_strangers
 from sweeps.launchers.ray_worker import OUTCOME, REPORT, SPEC, on_worker
 from sweeps.launchers.time_limit import TimeLimit
 from sweeps.settings.resources import ResourcesConfig
@@ -61,6 +61,7 @@ class RayTune:
             self._started = True
         logging.getLogger("ray").setLevel(logging.ERROR)
         try:
+            refuse_strangers()
             self._check_room()
         except PreflightError:
             self.__exit__()
@@ -98,31 +99,29 @@ class RayTune:
 
     def call(self, function: Callable[[], T]) -> T:
         """Runs a function on any node that has room for a trial; again on another if the worker is lost."""
-        task: Any = ray.remote(_call).options(
+        task: Any = ray.remote(call_it).options(
             num_cpus=self._resources.cpus, num_gpus=self._resources.gpus, max_retries=2
         )
         result: T = ray.get(task.remote(function))
         return result
 
     def on_every_node(self, function: Callable[[], T]) -> dict[str, T]:
-        """Runs a function once on each living node, side by side."""
-        task: Any = ray.remote(_call)
-        nodes = _living_nodes()
-        pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
-        results = ray.get(
-            [task.options(num_cpus=0, max_retries=0, scheduling_strategy=each).remote(function) for each in pinned]
-        )
-        return dict(zip([node["NodeManagerHostname"] for node in nodes], results, strict=True))
+        """Runs a function once on each living node, side by side. Raises PreflightError for nodes that fail."""
+        return on_every_node(function)
+
+    def num_nodes(self) -> int:
+        """The living nodes."""
+        return len(living_nodes())
 
     def slots(self) -> int:
         """Room on the living nodes, or what the configuration fixes."""
         if self._resources.concurrent != "auto":
             return self._resources.concurrent
-        return sum(self._room(node["Resources"]) for node in _living_nodes())
+        return sum(self._room(node["Resources"]) for node in living_nodes())
 
     def _check_room(self) -> None:
         """A trial that fits on no node would wait for ever."""
-        nodes = [node["Resources"] for node in _living_nodes()]
+        nodes = [node["Resources"] for node in living_nodes()]
         if not any(self._room(node) for node in nodes):
             asked = f"cpus {self._resources.cpus:g} and gpus {self._resources.gpus:g}"
             there = ", ".join(
@@ -135,15 +134,6 @@ class RayTune:
     def _room(self, resources: dict[str, float]) -> int:
         asked = {"CPU": self._resources.cpus, "GPU": self._resources.gpus}
         return min(int(resources.get(kind, 0) / amount) for kind, amount in asked.items() if amount > 0)
-
-
-def _living_nodes() -> list[dict[str, Any]]:
-    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-
-
-def _call(function: Callable[[], T]) -> T:
-    """Lets Ray run any callable, not only a plain function."""
-    return function()
 
 
 class _Adapter:

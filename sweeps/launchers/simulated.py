@@ -140,6 +140,10 @@ class Simulated:
         """Calls the function here: this is the only node."""
         return {platform.node(): function()}
 
+    def num_nodes(self) -> int:
+        """One."""
+        return 1
+
     def slots(self) -> int:
         """The simulated workers."""
         return self._workers

@@ -18,7 +18,7 @@ class ResourcesConfig(Section):
     concurrent: Count | Literal["auto"] = "auto"
     """Trials at once; `auto` is as many as the cluster has room for."""
     max_attempts: Count = 3
-    """How often a trial is tried when its worker dies under it."""
+    """How often in a row a trial may lose its worker without having got any further. Losing nodes costs it nothing otherwise."""
     trial_hours: Positive | None = None
     """Longest that one attempt at a trial may run; then it is ended from outside, and has failed."""
     launcher: str = "ray_tune"

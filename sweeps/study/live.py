@@ -69,6 +69,7 @@ class Live:
         facts = replace(
             self.facts,
             heard=max(report.validation, self.facts.heard),
+            losses=self.facts.losses if report.validation <= self.facts.heard else 0,
             summary=dict(report.summary),
             effective=dict(report.effective) or self.facts.effective,
             resume=folder.inside(report.resume) or self.facts.resume,

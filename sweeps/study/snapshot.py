@@ -30,7 +30,7 @@ class Facts:
         replicate: How often the same configuration was asked before, with other seeds.
         params: The configuration, whole from the start; Optuna's own fields are filled one by one.
         attempt: The newest attempt, from 1; 0 before it was handed out.
-        losses: Attempts whose worker died under them.
+        losses: Attempts whose worker died under them since the trial last got any further.
         heard: The newest validation whose report is in these facts; Optuna's values may be one ahead after a crash.
         outcome: Name of the `Kind`, once it ended.
         busy_s: Seconds that it held a worker, over all attempts, until these facts were written.

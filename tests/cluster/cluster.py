@@ -3,7 +3,6 @@
 import json
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,8 @@ class Cluster:
         source["provider"] |= {"head_ip": head, "worker_ips": workers}
         source["auth"] = {"ssh_user": "root", "ssh_private_key": str(self.hosts.key)}
         for commands in ("head_start_ray_commands", "worker_start_ray_commands"):
-            source[commands][-1] += " --num-cpus=1"  # hosts share the cores of this machine
+            start = next(number for number, line in enumerate(source[commands]) if "ray start" in line)
+            source[commands][start] += " --num-cpus=1"  # hosts share the cores of this machine
         filled = self.hosts.folder / "cluster.yaml"
         with filled.open("w") as file:
             YAML(typ="safe", pure=True).dump(source, file)
@@ -101,8 +101,3 @@ class Cluster:
     @property
     def head(self) -> Host:
         return self.hosts["host0"]
-
-
-def outcomes(journal_folder: Path) -> Sequence[str]:
-    """Placeholder."""
-    raise NotImplementedError(journal_folder)

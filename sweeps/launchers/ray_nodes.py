@@ -1,0 +1,69 @@
+"""The nodes of a Ray cluster: which there are, whether strangers are kept out, and a function run on each."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import ray
+from ray._private.authentication.authentication_utils import is_token_auth_enabled  # there is no public way to ask
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from sweeps.errors import PreflightError, Problem
+
+T = TypeVar("T")
+
+
+def living_nodes() -> list[dict[str, Any]]:
+    """The nodes that Ray takes for alive, as Ray describes them."""
+    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+
+
+def refuse_strangers() -> None:
+    """Refuses a cluster that runs whatever anyone sends it. Raises PreflightError. One node alone is not asked."""
+    if (num_nodes := len(living_nodes())) > 1 and not is_token_auth_enabled():
+        raise PreflightError.single(
+            f"the cluster has {num_nodes} nodes, and its token authentication is off: whoever reaches one of its ports can "
+            "run anything there; start it with RAY_AUTH_MODE=token on every node, as docs/clusters.md says"
+        )
+
+
+def on_every_node(function: Callable[[], T]) -> dict[str, T]:
+    """Runs a function once on each living node, side by side.
+
+    Raises:
+        PreflightError: With each node on which it could not be run, or failed.
+    """
+    task: Any = ray.remote(call_it)
+    nodes = living_nodes()
+    pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
+    asked = [task.options(num_cpus=0, max_retries=0, scheduling_strategy=each).remote(function) for each in pinned]
+    results: dict[str, T] = {}
+    problems = []
+    for name, answer in zip(_names(nodes), asked, strict=True):
+        try:
+            results[name] = ray.get(answer)
+        except RayError as error:
+            problems.append(Problem(where=f"node {name}", message=_last_line(error)))
+    if problems:
+        raise PreflightError(problems)
+    return results
+
+
+def call_it(function: Callable[[], T]) -> T:
+    """Lets Ray run any callable, not only a plain function."""
+    return function()
+
+
+def _names(nodes: list[dict[str, Any]]) -> list[str]:
+    """The host names; of two nodes on one host, with the beginning of Ray's own name for each."""
+    hosts = [node["NodeManagerHostname"] for node in nodes]
+    more = Counter(hosts)
+    return [
+        host if more[host] == 1 else f"{host}-{node['NodeID'][:6]}" for host, node in zip(hosts, nodes, strict=True)
+    ]
+
+
+def _last_line(error: RayError) -> str:
+    """Of a traceback of another process, the line that says what it was."""
+    return str(error).strip().splitlines()[-1]
