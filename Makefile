@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help sweep ui test test-fast check format bench clean
+.PHONY: help sweep ui test test-fast test-cluster check format bench clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -20,6 +20,9 @@ test: $(READY) ## Run all tests
 
 test-fast: $(READY) ## Run the tests that take milliseconds
 	$(BIN)/pytest -m "not slow"
+
+test-cluster: $(READY) ## Run sweeps on hosts of their own, by `ray up` and `ray submit`; needs root
+	timeout --kill-after=20 900 $(BIN)/python -m tests.cluster
 
 check: $(READY) ## Lint, types, import rules
 	$(BIN)/ruff check

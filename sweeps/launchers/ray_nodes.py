@@ -1,11 +1,12 @@
 """The nodes of a Ray cluster: which there are, whether strangers are kept out, and a function run on each."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import ray
 from ray._private.authentication.authentication_utils import is_token_auth_enabled  # there is no public way to ask
+from ray._raylet import RAY_NODE_GROUP_KEY
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -17,6 +18,29 @@ T = TypeVar("T")
 def living_nodes() -> list[dict[str, Any]]:
     """The nodes that Ray takes for alive, as Ray describes them."""
     return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+
+
+def capacity() -> list[dict[str, float]]:
+    """What each node has: of those that live, and of those that an autoscaler would still start if it were asked to."""
+    living = living_nodes()
+    config = ray._private.state.state.get_cluster_config()  # noqa: SLF001 - there is no public way to ask
+    kinds = Counter(node["Labels"].get(RAY_NODE_GROUP_KEY) for node in living)
+    return [node["Resources"] for node in living] + still_to_come(config.node_group_configs if config else (), kinds)
+
+
+def still_to_come(groups: Iterable[Any], living: Mapping[str | None, int]) -> list[dict[str, float]]:
+    """What the nodes have that an autoscaler would still start.
+
+    Args:
+        groups: Ray's description of each kind of node: its name, its resources, and how many of it there may be at once
+            (`max_count`; -1 is no limit, of which one at a time is counted on).
+        living: Name of a kind -> how many of it there are.
+    """
+    found: list[dict[str, float]] = []
+    for group in groups:
+        more = 1 if group.max_count < 0 else max(0, group.max_count - living.get(group.name, 0))
+        found += [dict(group.resources)] * more
+    return found
 
 
 def refuse_strangers() -> None:

@@ -19,7 +19,7 @@ from ray.tune.stopper import Stopper
 
 from sweeps.contract import Asker, Kind, Outcome, TrialFunction, TrialSpec, Turn
 from sweeps.errors import PreflightError, Problem
-from sweeps.launchers.ray_nodes import call_it, living_nodes, on_every_node, refuse_strangers
+from sweeps.launchers.ray_nodes import call_it, capacity, living_nodes, on_every_node, refuse_strangers
 from sweeps.launchers.ray_worker import OUTCOME, REPORT, SPEC, on_worker
 from sweeps.launchers.time_limit import TimeLimit
 from sweeps.settings.resources import ResourcesConfig
@@ -60,6 +60,7 @@ class RayTune:
             )
             self._started = True
         logging.getLogger("ray").setLevel(logging.ERROR)
+        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # what was lost is the study's to say
         try:
             refuse_strangers()
             self._check_room()
@@ -114,14 +115,14 @@ class RayTune:
         return len(living_nodes())
 
     def slots(self) -> int:
-        """Room on the living nodes, or what the configuration fixes."""
+        """Room on the nodes that live or that an autoscaler would start, or what the configuration fixes."""
         if self._resources.concurrent != "auto":
             return self._resources.concurrent
-        return sum(self._room(node["Resources"]) for node in living_nodes())
+        return sum(map(self._room, capacity()))
 
     def _check_room(self) -> None:
         """A trial that fits on no node would wait for ever."""
-        nodes = [node["Resources"] for node in living_nodes()]
+        nodes = capacity()
         if not any(self._room(node) for node in nodes):
             asked = f"cpus {self._resources.cpus:g} and gpus {self._resources.gpus:g}"
             there = ", ".join(
