@@ -17,9 +17,10 @@ from tests.cluster.cluster import Cluster, make_hosts
 from tests.cluster.hosts import Host, Hosts
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = pytest.mark.timeout(600)
 NUM_HOSTS = 3
-SWEEP_S = 240.0
+SWEEP_S = 400.0
+RAYS_OWN = ("ray::", "raylet", "gcs_server")
 TINY = ("quickstart", "--set", "train.epochs=1", "--set", "train.validations=2", "--set", "search.pruner=none")
 TINY += ("--set", "train.max_train_rows=200")
 
@@ -91,8 +92,9 @@ def test_hosts_die_with_whoever_made_them(tmp_path: Path) -> None:
 
 
 def test_a_sweep_runs_on_every_host_and_its_result_is_whole(cluster: Cluster, shared: Path, tmp_path: Path) -> None:
+    sweep = Submitted(cluster, tmp_path, "whole", "budget.trials=6")
     busy: set[str] = set()
-    said = _sweep(cluster, tmp_path, "whole", trials=6, meanwhile=lambda: busy.update(cluster.busy()))
+    sweep.wait(meanwhile=lambda: busy.update(cluster.busy()))
     assert busy == set(cluster.hosts.names)
     trials = _trials(shared, "whole")
     assert [(trial.outcome, trial.attempt) for trial in trials] == [(Kind.COMPLETED, 1)] * 6
@@ -101,29 +103,94 @@ def test_a_sweep_runs_on_every_host_and_its_result_is_whole(cluster: Cluster, sh
     assert found["value"] == max(trial.value or 0 for trial in trials)
     checkpoint = Path(found["checkpoint"]).relative_to("/mnt/sweeps")
     assert (shared / checkpoint / "model.safetensors").is_file()
-    assert "sweeps best whole --json" in said
-    # Home again, as the page on clusters says.
+    assert "sweeps best whole --json" in sweep.said
+    # Home again, as docs/clusters.md says.
     cluster.laptop.run("ray rsync-down ~/cluster.yaml /mnt/sweeps/runs/whole/ ~/whole/")
-    assert cluster.laptop.run("ls ~/whole").stdout.split() == sorted(
-        path.name for path in (shared / "runs/whole").iterdir()
-    )
+    assert cluster.laptop.run("ls ~/whole/report.html ~/whole/sweep.yaml").returncode == 0
 
 
-def _sweep(
-    cluster: Cluster, folder: Path, name: str, *, trials: int, meanwhile: Callable[[], object] = lambda: None
-) -> str:
-    """Submits a sweep from a folder that is not the project's, and does something once a second until it ends."""
-    log = folder / f"{name}.log"
-    cluster.laptop.run("mkdir -p ~/elsewhere")
-    words = cluster.submit(*TINY, "--name", name, "--set", f"budget.trials={trials}")
-    submitted = cluster.laptop.start(words, log=log, folder=Path("elsewhere"))
-    ends = time.monotonic() + SWEEP_S
-    while submitted.poll() is None and time.monotonic() < ends:
-        meanwhile()
+def test_strangers_are_kept_out(cluster: Cluster) -> None:
+    listening = cluster.head.run("ss --listening --tcp --numeric --processes --no-header").stdout.splitlines()
+    ours = [line for line in listening if "sshd" not in line and not any(name in line for name in RAYS_OWN)]
+    assert any(":5000 " in line for line in ours)
+    assert all(line.split()[3].startswith("127.0.0.1:") for line in ours), ours
+    for name in cluster.hosts.names:
+        assert cluster.hosts[name].run("stat --format %a ~/.ray/auth_token").stdout.strip() == "600"
+    code = 'import ray; ray.init(address="10.77.0.10:6379", log_to_driver=False)'
+    refused = cluster.laptop.run(f"RAY_AUTH_MODE=disabled timeout 60 python -c '{code}'", check=False, timeout_s=90)
+    assert refused.returncode != 0
+
+
+def test_two_sweeps_at_once_outlive_a_cut_link_and_a_host(cluster: Cluster, shared: Path, tmp_path: Path) -> None:
+    longer = ("budget.trials=4", "train.epochs=30", "train.validations=4")
+    one = Submitted(cluster, tmp_path, "one", *longer)
+    _until(lambda: cluster.busy() >= {"host1", "host2"}, timeout_s=SWEEP_S)
+    other = Submitted(cluster, tmp_path, "other", *longer)
+    _until(lambda: len(list((shared / "runs/one/history").glob("*"))) > 1, timeout_s=SWEEP_S)
+    _cut(cluster.hosts, "host1", 5)
+    assert cluster.busy() >= {"host2"}
+    cluster.hosts["host2"].kill()
+    cluster.hosts.boot("host2")
+    one.wait()
+    other.wait()
+    for name in ("one", "other"):
+        trials = _trials(shared, name)
+        assert [trial.outcome for trial in trials] == [Kind.COMPLETED] * 4
+        assert all(sorted(trial.values) == [1, 2, 3, 4] for trial in trials)
+        assert cluster.best(name)["sweep"] == name
+    assert {trial.attempt for trial in _trials(shared, "one")} == {1, 2}  # one was lost with its host, and no other
+    cluster.wait_for(NUM_HOSTS)
+
+
+@pytest.mark.slow
+def test_a_link_cut_for_a_minute_costs_one_attempt(cluster: Cluster, shared: Path, tmp_path: Path) -> None:
+    sweep = Submitted(cluster, tmp_path, "cut", "budget.trials=5", "train.epochs=60", "train.validations=4")
+    _until(lambda: "host1" in cluster.busy(), timeout_s=SWEEP_S)
+    _until(lambda: len(list((shared / "runs/cut/history").glob("*"))) > 1, timeout_s=SWEEP_S)
+    _cut(cluster.hosts, "host1", 60)
+    sweep.wait()
+    trials = _trials(shared, "cut")
+    assert [trial.outcome for trial in trials] == [Kind.COMPLETED] * 5
+    assert all(sorted(trial.values) == [1, 2, 3, 4] for trial in trials)
+    assert sum(trial.attempt - 1 for trial in trials) <= 1
+    cluster.wait_for(NUM_HOSTS)
+
+
+class Submitted:
+    """A sweep that was submitted from a folder that is not the project's."""
+
+    def __init__(self, cluster: Cluster, folder: Path, name: str, *settings: str) -> None:
+        self._log = folder / f"{name}.log"
+        cluster.laptop.run("mkdir -p ~/elsewhere")
+        words = [*TINY, "--name", name, *(word for setting in settings for word in ("--set", setting))]
+        self._ray = cluster.laptop.start(cluster.submit(*words), log=self._log, folder=Path("elsewhere"))
+
+    @property
+    def said(self) -> str:
+        return self._log.read_text()
+
+    def wait(self, *, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Does something once a second until the sweep has ended, and ended well."""
+
+        def over() -> bool:
+            meanwhile()
+            return self._ray.poll() is not None
+
+        _until(over, timeout_s=SWEEP_S)
+        assert self._ray.returncode == 0, self.said
+
+
+def _until(done: Callable[[], bool], *, timeout_s: float) -> None:
+    ends = time.monotonic() + timeout_s
+    while not done():
+        assert time.monotonic() < ends, f"not within {timeout_s:g} s"
         time.sleep(1)
-    said = log.read_text()
-    assert submitted.poll() == 0, said
-    return said
+
+
+def _cut(hosts: Hosts, name: str, seconds: float) -> None:
+    hosts.cut(name)
+    time.sleep(seconds)
+    hosts.mend(name)
 
 
 def _trials(shared: Path, name: str) -> list[Trial]:

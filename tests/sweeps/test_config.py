@@ -98,6 +98,22 @@ def test_paths_are_absolute_and_defaults_are_filled_in(tmp_path: Path, monkeypat
     assert (config.metric, config.mode, config.experiment) == ("val_accuracy", "max", "mine")
 
 
+def test_a_cluster_says_where_things_are_kept_unless_the_configuration_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SWEEPS_STORAGE", "/mnt/sweeps/runs")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    config = load("quickstart")
+    assert (config.storage.path, config.tracking.uri) == ("/mnt/sweeps/runs", "http://127.0.0.1:5000")
+    said = load("quickstart", assignments=["storage.path=here", "tracking.uri=sqlite:///own.db"])
+    assert (said.storage.path, said.tracking.uri) == (f"{tmp_path}/here", f"sqlite:///{tmp_path}/own.db")
+    monkeypatch.delenv("SWEEPS_STORAGE")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    config = load("quickstart")
+    assert (config.storage.path, config.tracking.uri) == (f"{tmp_path}/runs", f"sqlite:///{tmp_path}/mlflow.db")
+
+
 def test_flags_override_and_are_named_when_they_are_wrong(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD)
     config = load(path, name="other", assignments=["train.epochs=7", "train.learning_rate=1e-4", "search.pruner=none"])

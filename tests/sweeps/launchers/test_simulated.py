@@ -143,7 +143,8 @@ def test_of_a_hundred_workers_that_die_nothing_is_lost_or_doubled(tmp_path: Path
     begun = [(each.number, each.attempt) for each in launcher.attempts]
     assert len(set(begun)) == len(begun)
     attempts = Counter(number for number, _ in begun)
-    assert all(attempts[trial.number] == trial.attempt <= 4 for trial in trials)
+    assert all(attempts[trial.number] == trial.attempt for trial in trials)
+    assert max(attempts.values()) > 4  # losses cost nothing once a trial has got further
     assert sum(each.outcome is Kind.LOST for each in launcher.attempts) > 300
     for trial in trials:
         assert sorted(trial.values) == list(range(1, len(trial.values) + 1))
