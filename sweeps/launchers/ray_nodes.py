@@ -6,13 +6,15 @@ from typing import Any, TypeVar
 
 import ray
 from ray._private.authentication.authentication_utils import is_token_auth_enabled  # there is no public way to ask
-from ray._raylet import RAY_NODE_GROUP_KEY
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweeps.errors import PreflightError, Problem
 
 T = TypeVar("T")
+
+_KIND = "ray.io/node-group"
+"""The label that says of which kind of the cluster's file a node is."""
 
 
 def living_nodes() -> list[dict[str, Any]]:
@@ -24,7 +26,7 @@ def capacity() -> list[dict[str, float]]:
     """What each node has: of those that live, and of those that an autoscaler would still start if it were asked to."""
     living = living_nodes()
     config = ray._private.state.state.get_cluster_config()  # noqa: SLF001 - there is no public way to ask
-    kinds = Counter(node["Labels"].get(RAY_NODE_GROUP_KEY) for node in living)
+    kinds = Counter(node["Labels"].get(_KIND) for node in living)
     return [node["Resources"] for node in living] + still_to_come(config.node_group_configs if config else (), kinds)
 
 

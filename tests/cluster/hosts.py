@@ -58,7 +58,7 @@ class Host:
         self, command: str, *, timeout_s: float = 60.0, folder: Path | None = None, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Runs a line of shell in it, as in a login; its standard output and errors come back as one text."""
-        line = f"cd {shlex.quote(str(folder))} && {command}" if folder else f"cd && {command}"
+        line = f"cd && cd {shlex.quote(str(folder or '.'))} && {command}"
         done = subprocess.run(
             [*self._enter("-a"), "bash", "--login", "-c", line],
             stdin=subprocess.DEVNULL,
@@ -75,7 +75,7 @@ class Host:
 
     def start(self, command: str, *, log: Path, folder: Path | None = None) -> subprocess.Popen[bytes]:
         """Starts a line of shell in it, as in a login, with all that it says going into a file here."""
-        line = f"cd {shlex.quote(str(folder or '.'))} && {command}"
+        line = f"cd && cd {shlex.quote(str(folder or '.'))} && {command}"
         with log.open("wb") as said:
             return subprocess.Popen(
                 [*self._enter("-a"), "bash", "--login", "-c", line],

@@ -21,8 +21,10 @@ pytestmark = pytest.mark.timeout(600)
 NUM_HOSTS = 3
 SWEEP_S = 400.0
 RAYS_OWN = ("ray::", "raylet", "gcs_server")
-TINY = ("quickstart", "--set", "train.epochs=1", "--set", "train.validations=2", "--set", "search.pruner=none")
-TINY += ("--set", "train.max_train_rows=200")
+TINY = ["quickstart"]
+for setting in ("epochs=1", "validations=2", "max_train_rows=200"):
+    TINY += ["--set", f"train.{setting}"]
+TINY += ["--set", "search.pruner=none"]
 
 
 @pytest.fixture(scope="module")
@@ -124,11 +126,11 @@ def test_strangers_are_kept_out(cluster: Cluster) -> None:
 def test_two_sweeps_at_once_outlive_a_cut_link_and_a_host(cluster: Cluster, shared: Path, tmp_path: Path) -> None:
     longer = ("budget.trials=4", "train.epochs=30", "train.validations=4")
     one = Submitted(cluster, tmp_path, "one", *longer)
-    _until(lambda: cluster.busy() >= {"host1", "host2"}, timeout_s=SWEEP_S)
+    one.until(lambda: cluster.busy() >= {"host1", "host2"})
     other = Submitted(cluster, tmp_path, "other", *longer)
-    _until(lambda: len(list((shared / "runs/one/history").glob("*"))) > 1, timeout_s=SWEEP_S)
+    one.until(lambda: len(list((shared / "runs/one/history").glob("*"))) > 1)
     _cut(cluster.hosts, "host1", 5)
-    assert cluster.busy() >= {"host2"}
+    one.until(lambda: "host2" in cluster.busy())
     cluster.hosts["host2"].kill()
     cluster.hosts.boot("host2")
     one.wait()
@@ -145,8 +147,7 @@ def test_two_sweeps_at_once_outlive_a_cut_link_and_a_host(cluster: Cluster, shar
 @pytest.mark.slow
 def test_a_link_cut_for_a_minute_costs_one_attempt(cluster: Cluster, shared: Path, tmp_path: Path) -> None:
     sweep = Submitted(cluster, tmp_path, "cut", "budget.trials=5", "train.epochs=60", "train.validations=4")
-    _until(lambda: "host1" in cluster.busy(), timeout_s=SWEEP_S)
-    _until(lambda: len(list((shared / "runs/cut/history").glob("*"))) > 1, timeout_s=SWEEP_S)
+    sweep.until(lambda: "host1" in cluster.busy() and len(list((shared / "runs/cut/history").glob("*"))) > 1)
     _cut(cluster.hosts, "host1", 60)
     sweep.wait()
     trials = _trials(shared, "cut")
@@ -169,22 +170,22 @@ class Submitted:
     def said(self) -> str:
         return self._log.read_text()
 
+    def until(self, reached: Callable[[], bool]) -> None:
+        """Waits until the sweep has come so far."""
+        ends = time.monotonic() + SWEEP_S
+        while not reached():
+            assert self._ray.poll() is None, self.said
+            assert time.monotonic() < ends, self.said
+            time.sleep(1)
+
     def wait(self, *, meanwhile: Callable[[], object] = lambda: None) -> None:
-        """Does something once a second until the sweep has ended, and ended well."""
-
-        def over() -> bool:
+        """Waits until the sweep has ended, and ended well."""
+        ends = time.monotonic() + SWEEP_S
+        while self._ray.poll() is None:
+            assert time.monotonic() < ends, self.said
             meanwhile()
-            return self._ray.poll() is not None
-
-        _until(over, timeout_s=SWEEP_S)
+            time.sleep(1)
         assert self._ray.returncode == 0, self.said
-
-
-def _until(done: Callable[[], bool], *, timeout_s: float) -> None:
-    ends = time.monotonic() + timeout_s
-    while not done():
-        assert time.monotonic() < ends, f"not within {timeout_s:g} s"
-        time.sleep(1)
 
 
 def _cut(hosts: Hosts, name: str, seconds: float) -> None:

@@ -4,12 +4,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ray.core.generated.autoscaler_pb2 import NodeGroupConfig
+import ray
+from ray.core.generated import autoscaler_pb2
 
-from sweeps.launchers.ray_nodes import still_to_come
+from sweeps.launchers.ray_nodes import _KIND, still_to_come
 
+NodeGroupConfig: Any = autoscaler_pb2.NodeGroupConfig  # type: ignore[attr-defined]
 HEAD = NodeGroupConfig(name="head", resources={"CPU": 0}, max_count=0)
 GPU = NodeGroupConfig(name="gpu", resources={"CPU": 4, "GPU": 1}, max_count=3)
 
@@ -21,6 +24,10 @@ def test_nodes_that_an_autoscaler_would_start_are_counted_on() -> None:
     assert still_to_come([], {None: 2}) == []
     endless = NodeGroupConfig(name="cpu", resources={"CPU": 8}, max_count=-1)
     assert still_to_come([endless], {"cpu": 7}) == [{"CPU": 8}]
+
+
+def test_the_label_is_the_one_that_ray_gives() -> None:
+    assert ray._raylet.RAY_NODE_GROUP_KEY == _KIND  # type: ignore[attr-defined]
 
 
 TWO_NODES = """
