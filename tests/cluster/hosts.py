@@ -180,7 +180,8 @@ class Hosts:
         # Whoever made it may be killed at any moment: the kernel then kills `unshare`, and that its child.
         words = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--uts", "--ipc", "--net", "--pid"]
         words += ["--fork", "--kill-child", "--mount-proc", "bash", str(_HERE / "host.sh"), name, str(self.folder)]
-        with (self.folder / f"{name}.log").open("ab") as log:
+        said = self.folder / f"{name}.log"
+        with said.open("ab") as log:
             outer = subprocess.Popen(
                 [*words, *map(str, [own, *seen])],
                 stdin=subprocess.DEVNULL,
@@ -192,11 +193,11 @@ class Hosts:
         address = self.addresses.get(name, f"{_SUBNET}.1")
         try:
             host = Host(name=name, address=address, outer=outer, first=_child_of(outer))
-            _wait_for(Path(f"/proc/{host.first}/root/mnt/.ready"), outer, self.folder / f"{name}.log")
-        except BaseException:
+            _wait_for(Path(f"/proc/{host.first}/root/mnt/.ready"), outer)
+        except BaseException as error:
             outer.kill()
             outer.wait()
-            raise
+            raise RuntimeError(f"{name} did not start: {said.read_text()}") from error
         self._hosts[name] = host
         return host
 
@@ -223,19 +224,19 @@ def _child_of(outer: subprocess.Popen[bytes]) -> int:
     children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
     for _ in _until(_START_S):
         if outer.poll() is not None:
-            raise RuntimeError(f"unshare exited with {outer.returncode}")
+            break
         if said := children.read_text().split():
             return int(said[0])
     raise TimeoutError("unshare started no process")
 
 
-def _wait_for(path: Path, outer: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for(path: Path, outer: subprocess.Popen[bytes]) -> None:
     for _ in _until(_START_S):
         if path.exists():
             return
         if outer.poll() is not None:
             break
-    raise RuntimeError(f"a host did not start:\n{log.read_text()}")
+    raise TimeoutError(f"{path} has not come")
 
 
 def _until(seconds: float) -> Iterator[int]:
