@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help sweep ui test test-fast test-cluster check format bench clean
+.PHONY: help sweep ui mlflow-server test test-fast test-cluster check format bench clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -14,6 +14,9 @@ sweep: $(READY) ## Run the default sweep here, offline, in a few minutes (again:
 
 ui: $(READY) ## Serve the MLflow page of the default sweep until Ctrl+C
 	$(BIN)/sweeps ui quickstart
+
+mlflow-server: $(READY) ## Serve MLflow for a team, here until Ctrl+C (docs/mlflow-server.md)
+	$(BIN)/sweeps mlflow-server $(if $(PORT),--port $(PORT)) $(if $(AUTH),--auth) $(ARGS)
 
 test: $(READY) ## Run all tests
 	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist worksteal

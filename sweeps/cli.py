@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from sweeps.errors import ConfigError, Exit, PreflightError
+from sweeps.mending.commands import COMMANDS as MENDING
 from sweeps.results.commands import COMMANDS as RESULTS
 from sweeps.steering.commands import COMMANDS
 
@@ -149,7 +150,7 @@ def ui(
     serve(uri, port, name=name)
 
 
-for _name, _command in (RESULTS | COMMANDS).items():
+for _name, _command in (RESULTS | COMMANDS | MENDING).items():
     app.command(_name)(_command)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
+from sweeps.redact import public
 from sweeps.report.confirmed import sentences
 from sweeps.run import Finished
 from sweeps.settings.places import TRACKING, default_storage
@@ -40,7 +41,7 @@ def closing(config: SweepConfig, finished: Finished) -> str:
         )
     winner = choice.ranking[0]
     lines.append(f"ended:   {finished.ended}")
-    tracking = () if _found_from_here(config) else ("--tracking", config.tracking.uri)
+    tracking = () if _found_from_here(config) else ("--tracking", public(config.tracking.uri))
     lines += [
         f"spread:  {_spread(config, finished.trials)}",
         f"winner:  trial {winner.trial}, {config.metric} {value_with_spread(winner.value or 0.0, winner.spread, len(winner.seeds))}, {scores(choice.tested.metrics if choice.tested else {})}",
@@ -56,7 +57,8 @@ def closing(config: SweepConfig, finished: Finished) -> str:
     said = (*found, *advice(config), *choice.notes)
     lines += [f"note:    {note}" for note in said]
     if not finished.recorded:
-        lines.append(f"note:    MLflow has not got everything yet; send the rest by: {resume}")
+        rest = _command("sync", config.name, *_storage(config))
+        lines.append(f"note:    MLflow has not got everything yet; send the rest by: {rest}")
     return "\n".join(lines)
 
 
@@ -121,6 +123,12 @@ def _command(*words: str) -> str:
         return shlex.join([sys.executable, "-m", "sweeps", *words])
     here = Path.cwd()
     return shlex.join([str(beside.relative_to(here) if beside.is_relative_to(here) else beside), *words])
+
+
+def _storage(config: SweepConfig) -> tuple[str, ...]:
+    """How a command finds the sweep's folder from here."""
+    path = Path(config.storage.path)
+    return () if path == Path.cwd() / "runs" else ("--storage", str(path))
 
 
 def _found_from_here(config: SweepConfig) -> bool:

@@ -26,12 +26,14 @@ from sweeps.nodes import check_nodes
 from sweeps.notify import Notifier
 from sweeps.preflight import check_worker, preflight
 from sweeps.record import Record
+from sweeps.redact import public
 from sweeps.report import write_report
 from sweeps.results.register import register_winner
 from sweeps.signals import stop_on_signals
 from sweeps.spending.cost import cost_of
 from sweeps.steering.asking import inbox, run_steered
 from sweeps.steering.inbox import waiting
+from sweeps.steering.requests import Answer
 from sweeps.study.storage import refuse_foreign
 from sweeps.study.study import Study
 from sweeps.trial import TrainTrial
@@ -113,10 +115,15 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
             room = Room(folder)
             retention = Retention(config, folder, study.trials(), room=room)
             display = Display(config, study.trials(), console, room=room)
+
+            def tell(answer: Answer, now: SweepConfig) -> None:
+                display.answered(answer, now)
+                record.config_changed(now)
+
             study.listen(record, retention, notifier, display)
             with display:
-                run_steered(launcher, study, _trial(config, folder), folder, left=left, tell=display.answered)
-            with inbox(study, folder, tell=display.answered, over="the search is over; the winner is being chosen"):
+                run_steered(launcher, study, _trial(config, folder), folder, left=left, tell=tell)
+            with inbox(study, folder, tell=tell, over="the search is over; the winner is being chosen"):
                 phase = None
                 if not halt.stop.is_set():
                     phase = open_confirmation(config, study.trials(), folder, history=fresh_history, halt=halt)
@@ -138,7 +145,7 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
                 choice = test_winner(choice, study, launcher, folder)
                 choice = noted(choice, *(too_large(config, each.checkpoint) for each in choice.ranking[:1]), str(room))
             sent = not confirmations or repeats.finish("finished", timeout_s=_RECORD_TIMEOUT_S if choice else _HASTE_S)
-            recorded = _close(config, folder, study, record, choice, confirmations=confirmations) and sent
+            recorded = close(config, folder, study, record, choice, confirmations=confirmations) and sent
             choice = register_winner(config, choice) if choice and recorded else choice
             notifier.ended(choice, cost_of(config, [*study.trials(), *confirmations]), reason=study.ended)
         return Finished(
@@ -147,7 +154,7 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
             confirmations=confirmations,
             choice=choice,
             recorded=recorded,
-            page=record.page(config.tracking.uri if config.tracking.uri.startswith("http") else _LOCAL_PAGE),
+            page=record.page(public(config.tracking.uri) if config.tracking.uri.startswith("http") else _LOCAL_PAGE),
             ended="" if choice is None else study.ended,
         )
 
@@ -170,7 +177,7 @@ def _confirm(
     return study.trials()
 
 
-def _close(
+def close(
     config: SweepConfig,
     folder: SweepFolder,
     study: Study,
@@ -214,6 +221,6 @@ def _exit(trials: list[Trial], choice: Choice | None, *, recorded: bool, signal:
         return Exit.INTERRUPTED if signal is None else 128 + signal
     if not choice.ranking:
         return Exit.NONE_SUCCEEDED
-    if any(trial.outcome in UNSOUND for trial in trials):
-        return Exit.SOME_FAILED
-    return Exit.OK if recorded else Exit.NOT_RECORDED
+    if not recorded:
+        return Exit.NOT_RECORDED  # before the failures: there is something to be done, and it says what
+    return Exit.SOME_FAILED if any(trial.outcome in UNSOUND for trial in trials) else Exit.OK

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sweeps.contract import Kind, Outcome, Report, Reporter, TrialSpec
 from sweeps.disk.folder import SweepFolder, write_atomically
+from sweeps.redact import redact
 from sweeps.system_metrics import SystemMetrics
 from trainer.checkpoint import CheckpointError
 from trainer.config import TrainConfig
@@ -40,7 +41,7 @@ class TrainTrial:
                 return metrics.complete(_outcome(self._fit(spec, metrics.reporter(report))))
         except Exception as error:  # noqa: BLE001 - whatever it was, it is this trial's failure and not the sweep's
             log = self.folder.log(spec.number, spec.attempt)
-            write_atomically(log, traceback.format_exc())
+            write_atomically(log, redact(traceback.format_exc()))
             return Outcome(kind=Kind.FAILED, reason=f"{_first_line(error)} (traceback: {log})")
 
     def _fit(self, spec: TrialSpec, report: Reporter) -> FitResult:
@@ -94,5 +95,5 @@ def _outcome(result: FitResult) -> Outcome:
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
+    lines = redact(str(error)).strip().splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"

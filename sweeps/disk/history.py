@@ -41,14 +41,30 @@ class History:
 
     def read(self, number: int) -> Iterator[Point]:
         """The points of one trial in the order they came. A line torn by a crash ends the reading."""
-        path = self._file(number)
-        if not path.exists():
-            return
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                if not line.endswith("\n"):
-                    return
-                yield Point(**json.loads(line))
+        return iter(self.read_on(number)[0])
+
+    def read_on(self, number: int, place: int = 0) -> tuple[list[Point], int]:
+        """What one trial has measured since somebody last read of it.
+
+        Args:
+            number: The trial.
+            place: Where that reading ended; 0 begins.
+
+        Returns:
+            The points that are new, and the place where the next reading goes on.
+        """
+        try:
+            with self._file(number).open("rb") as file:
+                file.seek(place)
+                whole = file.read().rpartition(b"\n")[0]
+        except FileNotFoundError:
+            return [], 0
+        lines = whole.splitlines()
+        return [Point(**json.loads(line)) for line in lines], place + len(whole) + bool(lines)
+
+    def numbers(self) -> list[int]:
+        """The trials that have measured anything."""
+        return sorted(int(path.stem) for path in self._folder.glob("*.jsonl") if path.stem.isdigit())
 
     def _file(self, number: int) -> Path:
         return self._folder / f"{number:04d}.jsonl"

@@ -60,6 +60,10 @@ class Owner:
             heartbeat=time.time(),
         )
 
+    def seconds_since(self) -> float:
+        """Seconds since its last sign of life."""
+        return time.time() - self.heartbeat
+
     def alive(self) -> bool:
         """Whether the owner may still be at work."""
         fresh = time.time() - self.heartbeat < STALE_S

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sweeps.redact import public, redact
 from trainer.document import Problem
 
 _TIMEOUT_S = 5.0
@@ -31,7 +32,7 @@ def check(uri: str, *, create: bool) -> list[Problem]:
         said = _check_database(uri)
     else:
         said = f"'{uri}' must be sqlite:///FILE.db, http(s)://HOST:PORT or a database URL"
-    return [Problem(key=_KEY, message=said)] if said else []
+    return [Problem(key=_KEY, message=redact(said))] if said else []
 
 
 def sqlite_path(uri: str) -> Path:
@@ -89,9 +90,3 @@ def _check_database(uri: str) -> str | None:
             return None
     except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
         return f"the database cannot be used ({str(error).splitlines()[0]})"
-
-
-def public(uri: str) -> str:
-    """An address without the name and password that may be in it."""
-    parts = urlsplit(uri)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

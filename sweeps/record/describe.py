@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sweeps.contract import Kind, Scalar, Trial
 from sweeps.record import tags
 from sweeps.record.store import Run, Status
+from sweeps.redact import redact
 from sweeps.winner.objectives import COSTS
 from sweeps.winner.selection import Candidate, best_metrics, used_params
 from trainer.report import Point
@@ -45,7 +46,7 @@ def trial_tags(trial: Trial) -> dict[str, str]:
         tags.OUTCOME: trial.outcome or tags.RUNNING,
         tags.ATTEMPTS: str(trial.attempt),
         tags.SEED: str(trial.seed),
-        tags.REASON: trial.reason[:_REASON_CHARACTERS],
+        tags.REASON: redact(trial.reason)[:_REASON_CHARACTERS],
         tags.CHECKPOINT: trial.checkpoint or "",
     }
     found |= {} if trial.repeats is None else {tags.REPEATS: str(trial.repeats)}
@@ -71,6 +72,18 @@ def trial_summary(trial: Trial, metric: str) -> list[Point]:
     return [
         Point(key=key, step=0, value=value, timestamp_ms=moment) for key, value in {**best, **trial.summary}.items()
     ]
+
+
+def holds(run: Run, summary: Iterable[Point]) -> bool:
+    """Whether a run has the last values that a trial came to."""
+    return all(same(run.metrics.get(point.key), point.value) for point in summary)
+
+
+def same(recorded: float | None, value: float) -> bool:
+    """Whether MLflow has a value; an infinity is stored as NaN."""
+    if recorded is None or not math.isfinite(value):
+        return recorded is not None and not math.isfinite(recorded)
+    return recorded == value
 
 
 def candidates(runs: Iterable[Run], metric: str) -> list[Candidate]:
@@ -114,7 +127,7 @@ def sweep_params(config: "SweepConfig") -> dict[str, str]:
     Addresses stay out: they can hold passwords.
     """
     plain = config.model_dump(mode="json", exclude={"tracking": {"uri"}, "storage": {"study"}, "notify": {"webhook"}})
-    return {key: encode(value) for key, value in _settings(plain)}
+    return {key: redact(encode(value), {}) for key, value in _settings(plain)}
 
 
 def train_section(run: Run) -> dict[str, Any]:

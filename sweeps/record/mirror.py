@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
@@ -14,6 +13,7 @@ from sweeps.record import describe, tags
 from sweeps.record.note import NOTE, sweep_note
 from sweeps.record.overview import Overview
 from sweeps.record.store import RecordError, Run, Status, Store
+from sweeps.record.upload import Progress, upload
 from sweeps.winner.selection import Candidate
 from trainer.report import Point
 
@@ -45,17 +45,42 @@ class Ending:
     ranking: Sequence[Candidate] = ()
 
 
+_ORPHANED = "its driver has gone; it waits for another attempt"
+_STOPPED = "the sweep has stopped; a resume takes it up again"
+
+
 class Mirror:
-    """The runs of one role in one sweep: its trials, or its confirmations. Used by one thread."""
+    """The runs of one role in one sweep: its trials, or its confirmations. Used by one thread.
+
+    Args:
+        config: The sweep.
+        sweep_id: Drawn once in the life of the sweep.
+        role: Whose runs these are.
+        history: Where the points are read from.
+        environment: What the sweep runs on.
+        progress: Hears of each thing that has arrived.
+        anew: Whether everything is sent again, whatever MLflow seems to have.
+    """
 
     def __init__(
-        self, config: SweepConfig, *, sweep_id: str, role: tags.Role, history: History, environment: Mapping[str, str]
+        self,
+        config: SweepConfig,
+        *,
+        sweep_id: str,
+        role: tags.Role,
+        history: History,
+        environment: Mapping[str, str],
+        progress: Progress,
+        anew: bool = False,
     ) -> None:
         self._config = config
         self._sweep_id = sweep_id
         self._role = role
         self._history = history
         self._environment = environment
+        self._progress = progress
+        self._anew = anew
+        self._shown: set[int] = set()
         self._store: Store | None = None
         self._children: dict[int, Run] = {}
         self._sent: dict[int, int] = {}
@@ -73,11 +98,11 @@ class Mirror:
         parents = store.runs([experiment_id], tags={**mine, tags.ROLE: "sweep"})
         if not parents and self._role != "trial":
             raise RecordError("the run of the sweep itself is not there yet")
-        # Should a lost reply ever have made a second run, the first counts, always.
-        self.parent = parents[0] if parents else self._begin(store, experiment_id)
-        self._children = {}
+        self.parent = _only(store, parents) if parents else self._begin(store, experiment_id)
+        twins: dict[int, list[Run]] = {}
         for run in store.runs([experiment_id], tags={**mine, tags.ROLE: self._role}):
-            self._children.setdefault(int(run.tags[tags.TRIAL]), run)
+            twins.setdefault(int(run.tags[tags.TRIAL]), []).append(run)
+        self._children = {number: _only(store, runs) for number, runs in twins.items()}
         self._sent = {}
         if self._role == "trial":
             self.parent = self._resumed(store, self.parent)
@@ -105,25 +130,34 @@ class Mirror:
         wanted = describe.trial_tags(trial)
         status = describe.trial_status(trial)
         if status == "RUNNING" and not alive:
-            status, wanted[tags.OUTCOME] = "KILLED", tags.STOPPED
-        elif run.status == status != "RUNNING" and wanted.items() <= run.tags.items():
+            status = "KILLED"
+            wanted |= {tags.OUTCOME: tags.STOPPED, tags.REASON: _ORPHANED}
+        summary = describe.trial_summary(trial, self._config.metric) if trial.outcome else []
+        ended = run.status == status != "RUNNING" and wanted.items() <= run.tags.items()
+        if ended and describe.holds(run, summary) and (not self._anew or trial.number in self._shown):
             return  # a run is ended only after all of it was sent
         if status == "RUNNING" != run.status:
             store.set_status(run.run_id, status)
             run = replace(run, status=status)
-        sent = self._sent.get(trial.number, 0)
-        points = list(islice(self._history.read(trial.number), sent, None))
-        summary = describe.trial_summary(trial, self._config.metric) if trial.outcome else []
+        points, place = self._history.read_on(trial.number, self._sent.get(trial.number, 0))
         params = describe.trial_params(trial, self._config.space.names)
         run = self._update(store, run, params=params, tags=wanted, points=[*points, *summary])
-        self._sent[trial.number] = sent + len(points)
+        self._sent[trial.number] = place
         if trial.outcome is not None:
             store.log_datasets(run.run_id, self.overview.datasets)
         if run.status != status:
             store.set_status(run.run_id, status, ended_ms=trial.finished_ms)
         self._children[trial.number] = replace(run, status=status)
+        self._shown.add(trial.number)
         if trial.outcome is not None:
             self._show_overview(store)
+
+    def configure(self, config: SweepConfig) -> None:
+        """Takes what the sweep is from now on: its budget grows while it runs."""
+        self._config = config
+        store = self._connected()
+        if self._role == "trial" and self.parent is not None:
+            self.parent = self._resumed(store, self.parent)
 
     def end(self, ending: Ending) -> None:
         """Ends every run that was left alive; and the run of the sweep, which is the trials' own business."""
@@ -131,9 +165,10 @@ class Mirror:
         assert self.parent is not None
         for number, run in self._children.items():
             if run.status == "RUNNING":
-                store.log(run.run_id, tags={tags.OUTCOME: tags.STOPPED})
+                stopped = self._update(store, run, tags={tags.OUTCOME: tags.STOPPED, tags.REASON: _STOPPED})
                 store.set_status(run.run_id, "KILLED")
-                self._children[number] = replace(run, status="KILLED", tags={**run.tags, tags.OUTCOME: tags.STOPPED})
+                self._children[number] = replace(stopped, status="KILLED")
+                self._progress.step()
         if self._role != "trial":
             return
         for number, run in self._children.items():
@@ -141,10 +176,10 @@ class Mirror:
                 told = {tags.PARETO: "true" if number in ending.pareto else "false"}
                 self._children[number] = self._update(store, run, tags=told)
         for file in ending.files:
-            store.upload(self.parent.run_id, file, to=file.name if file.is_dir() else None)
+            upload(store, self.parent.run_id, file, self._progress, to=file.name if file.is_dir() else "")
         model = {} if ending.model is None else {tags.MODEL: f"{ending.winner}, seed {ending.seed}"}
-        if ending.model is not None and not model.items() <= self.parent.tags.items():
-            store.upload(self.parent.run_id, ending.model, to="model")
+        if ending.model is not None and (self._anew or not model.items() <= self.parent.tags.items()):
+            self._send_model(store, ending.model, model[tags.MODEL])
         moment = describe.now_ms()
         new = {key: value for key, value in ending.metrics.items() if self.parent.metrics.get(key) != value}
         points = [Point(key=key, step=0, value=value, timestamp_ms=moment) for key, value in new.items()]
@@ -156,6 +191,13 @@ class Mirror:
         store.set_status(self.parent.run_id, ending.status)
         self.parent = replace(self.parent, status=ending.status)
         self._ended = True
+
+    def _send_model(self, store: Store, folder: Path, name: str) -> None:
+        """Sends a checkpoint folder, or what is missing of it after an upload that broke off."""
+        assert self.parent is not None
+        go_on = not self._anew and self.parent.tags.get(tags.MODEL_BEGUN) == name
+        self.parent = self._update(store, self.parent, tags={tags.MODEL_BEGUN: name})
+        upload(store, self.parent.run_id, folder, self._progress, to="model", go_on=go_on)
 
     def _resumed(self, store: Store, parent: Run) -> Run:
         """The run of the sweep, saying what the sweep is now, and running."""
@@ -223,3 +265,15 @@ class Mirror:
         self.connect()
         assert self._store is not None
         return self._store
+
+
+def _only(store: Store, runs: Sequence[Run]) -> Run:
+    """One run of several for the same thing; the others, which only a lost reply can have made, go into the bin.
+
+    A run that says more than who it is has been written to, and stays.
+    """
+    first = max(runs, key=lambda run: len(run.tags) + len(run.params) + len(run.metrics))
+    for run in runs:
+        if run is not first:
+            store.delete(run.run_id)
+    return first

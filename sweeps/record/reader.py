@@ -12,11 +12,12 @@ from typing import Any
 from sweeps.contract import Scalar
 from sweeps.disk.folder import SweepFolder
 from sweeps.record import describe, tags
-from sweeps.record.check import check, public
+from sweeps.record.check import check
 from sweeps.record.page import page
 from sweeps.record.runs import Runs, runs_at
 from sweeps.record.store import RecordError, Run, Store
 from sweeps.record.view import TAG, view_key
+from sweeps.redact import public
 from sweeps.settings.places import TRACKING, default_storage, default_tracking
 from sweeps.winner.objectives import Objective, pareto, usual_mode
 from sweeps.winner.selection import Candidate, choose
@@ -165,10 +166,10 @@ def find(name: str, *, tracking: str | None = None) -> RecordedSweep:
     if not named:
         names = sorted({run.tags[tags.NAME] for run in known})
         listed = f"it has: {', '.join(names)}" if names else "it has none yet"
-        raise ConfigError.single(f"no sweep '{name}' at {uri} ({why}); {listed}{nearest(name, names)}")
+        raise ConfigError.single(f"no sweep '{name}' at {public(uri)} ({why}); {listed}{nearest(name, names)}")
     newest = named[-1].tags[tags.ID]
     if len({run.tags[tags.ID] for run in named}) > 1:
-        _log.warning("%d sweeps are named '%s' at %s; this is the newest", len(named), name, uri)
+        _log.warning("%d sweeps are named '%s' at %s; this is the newest", len(named), name, public(uri))
     return _read(next(run for run in named if run.tags[tags.ID] == newest), uri, runs)
 
 

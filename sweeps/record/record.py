@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -11,15 +12,20 @@ from sweeps.config import SweepConfig
 from sweeps.contract import Trial
 from sweeps.disk.history import History
 from sweeps.record import describe, tags
+from sweeps.record.backlog import Backlog
 from sweeps.record.mirror import Ending, Mirror
 from sweeps.record.page import page
 from sweeps.record.store import RecordError, Status, Store, load_vendor
+from sweeps.record.upload import Progress
+from sweeps.redact import public, redact
 from sweeps.winner.selection import Candidate
 
 _log = logging.getLogger(__name__)
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 15.0
+_LOOK_S = 1.0
+"""How often whoever waits looks whether the record gets on."""
 _HASTE_S = 10.0
 """How long a sweep that breaks off waits for MLflow."""
 
@@ -39,6 +45,7 @@ class Record:
         history: Where the points are read from.
         environment: Package versions, machine, `git_commit`: kept as tags of the sweep.
         role: Whose runs these are. Confirmations hang below the same run of the sweep, which they leave as it is.
+        anew: Send everything again, whatever MLflow seems to have.
     """
 
     def __init__(
@@ -49,17 +56,24 @@ class Record:
         history: History,
         environment: Mapping[str, str],
         role: tags.Role = "trial",
+        anew: bool = False,
     ) -> None:
         self._config = config
-        self._mirror = Mirror(config, sweep_id=sweep_id, role=role, history=history, environment=environment)
+        self._progress = Progress()
+        self._mirror = Mirror(
+            config,
+            sweep_id=sweep_id,
+            role=role,
+            history=history,
+            environment=environment,
+            progress=self._progress,
+            anew=anew,
+        )
         self._mine = {tags.ID: sweep_id, tags.ROLE: role}
         self._changed = threading.Condition()
         # All below is shared with the writer and touched only with `_changed` in hand.
-        self._waiting: dict[int, Trial] = {}
+        self._backlog = Backlog()
         self._alive: set[int] = set()
-        self._refused: set[int] = set()
-        self._ending: Ending | None = None
-        self._in_hand: Trial | Ending | None = None
         self._connected = False
         self._closed = False
         self._awaited = 0
@@ -79,14 +93,20 @@ class Record:
         """Starts the writer. Returns at once; what is missing of `trials` in MLflow is written first."""
         load_vendor(self._config.tracking.uri)
         with self._changed:
-            self._waiting |= {trial.number: trial for trial in trials}
+            self._backlog.add_all(trials)
         self._thread.start()
 
     def trial_changed(self, trial: Trial) -> None:
         """Notes that a trial has a new state. Never waits, never raises."""
         with self._changed:
-            self._waiting[trial.number] = trial
+            self._backlog.add(trial)
             self._alive.add(trial.number)
+            self._changed.notify_all()
+
+    def config_changed(self, config: SweepConfig) -> None:
+        """Notes what the sweep is from now on. Never waits, never raises."""
+        with self._changed:
+            self._backlog.add(config)
             self._changed.notify_all()
 
     def flush(self, timeout_s: float) -> bool:
@@ -102,7 +122,7 @@ class Record:
         """The trials of the sweep as MLflow has them. Raises RecordError when it cannot be asked."""
         parent = self._mirror.parent
         if parent is None:
-            raise RecordError(f"nothing is recorded yet at {self._config.tracking.uri}")
+            raise RecordError(f"nothing is recorded yet at {public(self._config.tracking.uri)}")
         runs = Store(self._config.tracking.uri).runs([parent.experiment_id], tags=self._mine)
         return describe.candidates(runs, self._config.metric)
 
@@ -150,7 +170,8 @@ class Record:
             cost: What the sweep has cost, by names of metrics.
             reason: Why no more trials were tried; empty for a sweep that can go on.
             ranking: Who may win, best first; they are named on the page of the sweep.
-            timeout_s: How long to wait for MLflow.
+            timeout_s: How long to wait for MLflow: in all for a sweep that was stopped, as somebody waits then; else for as long
+                as nothing more arrives. A large model on a slow server takes the time it takes.
 
         Returns:
             Whether all of it arrived.
@@ -168,9 +189,9 @@ class Record:
             ranking=ranking,
         )
         with self._changed:
-            self._ending = ending
+            self._backlog.add(ending)
             self._alive.clear()
-            done = self._wait_until_idle(timeout_s)
+            done = self._wait_until_idle(timeout_s, patient=how != "stopped")
             self._closed = True
             self._changed.notify_all()
         return done
@@ -204,25 +225,22 @@ class Record:
         """Waits for something to do and takes it in hand; False when the record is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or not self._is_idle())
-            number = next((number for number in self._waiting if number not in self._refused), None)
-            if number is None and self._ending is None:
-                number = next(iter(self._waiting), None)
-            self._in_hand = self._ending if number is None else self._waiting.pop(number)
+            self._backlog.take()
             return not self._closed
 
     def _show(self) -> None:
-        if isinstance(self._in_hand, Trial):
-            self._mirror.show(self._in_hand, alive=self._in_hand.number in self._alive)
-        elif self._in_hand is not None:
-            self._mirror.end(self._in_hand)
+        match self._backlog.in_hand:
+            case Trial(number=number) as trial:
+                self._mirror.show(trial, alive=number in self._alive)
+            case SweepConfig() as config:
+                self._mirror.configure(config)
+            case Ending() as ending:
+                self._mirror.end(ending)
 
     def _put_down(self) -> None:
         with self._changed:
-            if isinstance(self._in_hand, Trial):
-                self._refused.discard(self._in_hand.number)
-            elif self._in_hand is self._ending:
-                self._ending = None
-            self._in_hand = None
+            self._backlog.put_down()
+            self._progress.step()
             self._connected = True
             if self._is_idle() and self._said:
                 self._said.clear()
@@ -230,20 +248,13 @@ class Record:
             self._changed.notify_all()
 
     def _put_back(self, error: Exception, *, refused: bool) -> None:
-        """Lets what could not be written wait again, behind the others, unless there is something newer of it.
-
-        What MLflow refused, though it could be reached, must not keep the sweep from being ended either.
-        """
-        said = f"{type(error).__name__}: {error}"
+        """Lets what could not be written wait again; what MLflow refused, though it could be reached, behind the end."""
+        said = redact(f"{type(error).__name__}: {error}")
         if said not in self._said:
             self._said.add(said)
             _log.warning("MLflow has not taken the record, it is tried again: %s", said)
         with self._changed:
-            if isinstance(self._in_hand, Trial):
-                self._waiting.setdefault(self._in_hand.number, self._in_hand)
-                if refused:
-                    self._refused.add(self._in_hand.number)
-            self._in_hand = None
+            self._backlog.put_back(refused=refused)
             self._connected = False
 
     def _pause(self, wait_s: float) -> None:
@@ -253,13 +264,19 @@ class Record:
             self._changed.wait_for(lambda: self._closed or self._awaited > 0, wait_s - _FIRST_WAIT_S)
 
     def _is_idle(self) -> bool:
-        return self._connected and not self._waiting and self._in_hand is None and self._ending is None
+        return self._connected and self._backlog.is_empty()
 
-    def _wait_until_idle(self, timeout_s: float) -> bool:
-        """Call it with `_changed` in hand."""
+    def _wait_until_idle(self, timeout_s: float, *, patient: bool = False) -> bool:
+        """Call it with `_changed` in hand. See `finish` for what is patient."""
         self._awaited += 1
+        mark, deadline = self._progress.mark(), time.monotonic() + timeout_s
         try:
             self._changed.notify_all()
-            return self._changed.wait_for(self._is_idle, timeout_s)
+            while not self._changed.wait_for(self._is_idle, min(_LOOK_S, max(0.0, deadline - time.monotonic()))):
+                if patient and (now := self._progress.mark()) != mark:
+                    mark, deadline = now, time.monotonic() + timeout_s
+                elif time.monotonic() >= deadline:
+                    return False
+            return True
         finally:
             self._awaited -= 1

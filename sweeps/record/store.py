@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from sweeps.record.check import sqlite_path
 from sweeps.record.database import create_database
 from sweeps.record.datasets import Dataset
+from sweeps.redact import redact
 from trainer.report import Point
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 _EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
@@ -35,6 +37,8 @@ _METRICS_PER_REQUEST = 800
 _PAGE = 1000
 _KEY = "sweep.weights"
 """Tag of a registered version: which weights of its run it is."""
+_STORED_PER_S = 10e6
+"""Bytes that the slowest server puts into its storage in a second."""
 
 
 class RecordError(Exception):
@@ -188,13 +192,21 @@ class Store:
             else:
                 self._client.set_terminated(run_id, status, ended_ms)
 
-    def upload(self, run_id: str, path: Path, *, to: str | None = None) -> None:
-        """Adds a file, or all that is in a folder, to the artifacts of a run."""
+    def delete(self, run_id: str) -> None:
+        """Puts a run into MLflow's bin, from which it can be brought back."""
         with _errors():
-            if path.is_dir():
-                self._client.log_artifacts(run_id, str(path), to)
-            else:
-                self._client.log_artifact(run_id, str(path), to)
+            self._client.delete_run(run_id)
+
+    def upload(self, run_id: str, file: Path, *, to: str | None = None) -> None:
+        """Adds a file to the artifacts of a run."""
+        with _errors(), _time_to_store(file):
+            self._client.log_artifact(run_id, str(file), to)
+
+    def files(self, run_id: str, folder: str = "") -> dict[str, int]:
+        """The artifacts of a run in one folder, and their sizes in bytes."""
+        with _errors():
+            listed = self._client.list_artifacts(run_id, folder or None)
+        return {each.path: each.file_size or 0 for each in listed if not each.is_dir}
 
     def download(self, run_id: str, path: str, folder: Path) -> Path:
         """Fetches an artifact into a folder that exists."""
@@ -235,7 +247,19 @@ def _errors() -> Iterator[None]:
         yield
     except (MlflowException, requests.RequestException, sqlalchemy.exc.SQLAlchemyError, OSError) as error:
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise RecordError(said) from error
+        raise RecordError(redact(said)) from error
+
+
+@contextmanager
+def _time_to_store(file: Path) -> Iterator[None]:
+    """Gives a server longer to answer once it has the whole of a large file: it stores it first."""
+    name = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+    before = os.environ[name]
+    os.environ[name] = str(max(int(before), int(file.stat().st_size / _STORED_PER_S)))
+    try:
+        yield
+    finally:
+        os.environ[name] = before
 
 
 def _plain(run: "mlflow.entities.Run") -> Run:

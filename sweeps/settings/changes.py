@@ -7,6 +7,7 @@ from typing import Any
 from search_spaces import Space
 from search_spaces.space import RESERVED
 from sweeps.config import SweepConfig
+from sweeps.redact import redact
 
 _MAY_CHANGE = frozenset(
     {"budget", "resources", "tracking", "storage", "keep", "confirm", "metrics", "notify", "registry"}
@@ -35,7 +36,7 @@ class Change:
     def __str__(self) -> str:
         if self.key == "notify.webhook":
             return f"{self.key}: another one"  # it is a secret
-        return f"{self.key}: {_short(self.old)} -> {_short(self.new)}"
+        return redact(f"{self.key}: {_short(self.old)} -> {_short(self.new)}")
 
 
 def changes(before: SweepConfig, now: SweepConfig) -> list[Change]:

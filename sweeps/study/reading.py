@@ -1,4 +1,6 @@
-"""The trials of a study that may be another driver's: read, and left as it is."""
+"""A study that may be another driver's: read, and left as it is."""
+
+from dataclasses import dataclass
 
 import optuna
 
@@ -9,8 +11,41 @@ from sweeps.study.snapshot import is_own, num_imported, to_trial
 from sweeps.study.storage import open_to_read
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What a study holds at one moment.
+
+    Attributes:
+        sweep_id: What tells this sweep from any other of the same name; None before its driver has drawn it.
+        trials: Every trial, by number.
+    """
+
+    sweep_id: str | None
+    trials: list[Trial]
+
+
 def read_trials(config: SweepConfig, folder: SweepFolder) -> list[Trial]:
     """Every trial of a sweep, by number, also while its driver writes. Its study must be there."""
-    study = optuna.load_study(study_name=config.name, storage=open_to_read(folder.journal, config.storage.study))
+    kept = read_study(config, folder)
+    assert kept is not None
+    return kept.trials
+
+
+def read_study(config: SweepConfig, folder: SweepFolder) -> Kept | None:
+    """What the study of a sweep holds, also while its driver writes; None if there is no such study.
+
+    Raises:
+        ValueError: It cannot be read.
+    """
+    if config.storage.study is None and not folder.journal.is_file():
+        return None
+    storage = open_to_read(folder.journal, config.storage.study)
+    if config.name not in optuna.get_all_study_names(storage):
+        return None
+    study = optuna.load_study(study_name=config.name, storage=storage)
     trials = study.get_trials(deepcopy=False)
-    return [to_trial(each, folder, first=num_imported(trials)) for each in trials if is_own(each)]
+    first = num_imported(trials)
+    return Kept(
+        sweep_id=study.user_attrs.get("id"),
+        trials=[to_trial(each, folder, first=first) for each in trials if is_own(each)],
+    )

@@ -1,6 +1,7 @@
 """Hand-made trials, and what MLflow says of them."""
 
 import math
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -102,6 +103,18 @@ class Sweep:
         history = MlflowClient(self.config.tracking.uri).get_metric_history(run.run_id, key)
         found = [(p.step, None if math.isnan(p.value) else p.value, p.timestamp) for p in history]
         return sorted(found, key=lambda point: (point[0], point[2]))
+
+    def artifacts(self, run: Run) -> set[str]:
+        """All files that are kept with a run."""
+        from mlflow import MlflowClient
+
+        client = MlflowClient(self.config.tracking.uri)
+
+        def below(folder: str | None) -> Iterator[str]:
+            for each in client.list_artifacts(run.run_id, folder):
+                yield from below(each.path) if each.is_dir else [each.path]
+
+        return set(below(None))
 
     def expected(self, number: int, key: str) -> list[tuple[int, float, int]]:
         """The same, from the history."""

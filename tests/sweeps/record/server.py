@@ -1,42 +1,58 @@
-"""A real MLflow server that a test can kill and start again."""
+"""A real MLflow server, as `sweeps mlflow-server` starts it, that a test can kill and start again."""
 
 import os
-import socket
-import subprocess
-import sys
 import time
+import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
+
+from sweeps.record import server
+from tests.sweeps.record.postgres import free_port
 
 
 class Server:
-    """`mlflow server` over a SQLite database, at an address that stays the same."""
+    """A server at an address that stays the same.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self._port}"
-        self._process: subprocess.Popen[bytes] | None = None
+    Args:
+        folder: Where its files and its log are.
+        database: What it keeps the record in; None is `mlflow.db` in the folder.
+        environment: Replaces variables.
+        auth: Whether it asks for a password.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        database: str | None = None,
+        *,
+        environment: dict[str, str] | None = None,
+        auth: bool = False,
+    ) -> None:
+        self.log = folder / "server.log"
+        self.port = free_port()
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self.settings = server.Server(
+            uri=database or f"sqlite:///{folder}/mlflow.db",
+            port=self.port,
+            artifacts=str(folder / "artifacts"),
+            auth=auth,
+            environment={**os.environ, **(environment or {})},
+        )
+        self._running = ExitStack()
+        self.pid: int | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(self._port)]
-        command += ["--backend-store-uri", f"sqlite:///{self._folder}/mlflow.db"]
-        command += ["--artifacts-destination", str(self._folder / "artifacts")]
-        environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-        with (self._folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, env=environment, stdout=log, stderr=log, cwd=self._folder, start_new_session=True
-            )
+        with self.log.open("ab") as log:
+            self.pid = self._running.enter_context(self.settings.running(log=log.fileno())).pid
         wait_until_healthy(self.uri)
 
     def kill(self) -> None:
         """Ends it as a power cut would."""
-        if self._process is not None:
-            os.killpg(self._process.pid, 9)
-            self._process.wait()
-            self._process = None
+        if self.pid is not None:
+            os.killpg(self.pid, 9)
+            self._running.close()
+            self.pid = None
 
 
 def wait_until_healthy(uri: str, timeout_s: float = 60.0) -> None:

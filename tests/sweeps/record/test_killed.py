@@ -20,7 +20,7 @@ from sweeps.disk.history import History
 from tests.sweeps.record.recorded import Sweep, ended, live_trial, measured, sweep_config
 
 path = Path(sys.argv[1])
-sweep = Sweep(sweep_config(path), History(path / "history"))
+sweep = Sweep(sweep_config(path, uri=sys.argv[2]), History(path / "history"))
 record = sweep.record(ended(measured(live_trial(0), sweep.history), Kind.COMPLETED))
 assert record.flush(60)
 print("recorded", flush=True)
@@ -31,8 +31,11 @@ for validations in range(1, 1000):
 """
 
 
-def test_a_killed_driver_leaves_no_trace(sweep: Sweep, tmp_path: Path) -> None:
-    driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(tmp_path)], stdout=subprocess.PIPE)
+def test_a_killed_driver_leaves_no_trace(any_sweep: Sweep, tmp_path: Path) -> None:
+    sweep = any_sweep
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(tmp_path), sweep.config.tracking.uri], stdout=subprocess.PIPE
+    )
     with driver:
         assert driver.stdout is not None
         assert driver.stdout.readline() == b"recorded\n"

@@ -1,8 +1,6 @@
 """The record says what study and history say, however often and after whatever it is written."""
 
 import math
-import shutil
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import pytest
 
 from sweeps.best import front
 from sweeps.contract import Kind, Scalar, Trial
-from sweeps.record import RecordError, store
+from sweeps.record import store
 from sweeps.record.reader import find
 from sweeps.results.tables import pareto_table
 from sweeps.winner.paired import ConfirmConfig
@@ -18,6 +16,11 @@ from sweeps.winner.selection import from_trials, rank
 from tests.sweeps.record.recorded import METRIC, PATIENCE_S, Sweep, ended, live_trial, measured, plain, sweep_config
 from trainer.config import Mode
 from trainer.report import Point
+
+
+@pytest.fixture
+def sweep(any_sweep: Sweep) -> Sweep:
+    return any_sweep
 
 
 def one_of_each(sweep: Sweep) -> list[Trial]:
@@ -210,9 +213,7 @@ def test_what_the_sweep_came_to(sweep: Sweep, tmp_path: Path) -> None:
     assert parent.tags["environment.python"] == "3.11"
     assert parent.params["train.task"] == "sst2"
     assert "tracking.uri" not in parent.params
-    artifacts = tmp_path / "mlartifacts" / parent.run_id / "artifacts"
-    kept = {str(path.relative_to(artifacts)) for path in artifacts.rglob("*") if path.is_file()}
-    assert kept == {"test_results.txt", "model/config.json"}
+    assert sweep.artifacts(parent) == {"test_results.txt", "model/config.json"}
 
     again = sweep.record(*trials)
     assert again.finish("finished", winner=winner, test={"test_accuracy": 0.9}, timeout_s=PATIENCE_S)
@@ -238,39 +239,13 @@ def test_the_query_agrees_with_the_study(sweep: Sweep, monkeypatch: pytest.Monke
 
 def test_an_extended_sweep_keeps_its_run(sweep: Sweep, tmp_path: Path) -> None:
     assert sweep.record().finish("finished", timeout_s=PATIENCE_S)
-    sweep.config = sweep_config(tmp_path, trials=24)
+    sweep.config = sweep_config(tmp_path, uri=sweep.config.tracking.uri, trials=24)
     record = sweep.record()
     assert record.flush(PATIENCE_S)
     (parent,) = sweep.runs("sweep").values()
     assert parent.status == "RUNNING"
     assert parent.params["budget.trials"] == "6"
     assert parent.tags["sweep.changed"] == '{"budget.trials": "24"}'
-
-
-def test_an_outage_delays_and_loses_nothing(
-    sweep: Sweep, tmp_path: Path, migrated: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A database that is not there yet, as a server that is down, without the seconds one takes to start."""
-    nowhere = tmp_path / "later"
-    sweep.config = sweep_config(tmp_path, uri=f"sqlite:///{nowhere}/mlflow.db")
-    (tmp_path / "later").write_text("in the way: no database can be made below a file")
-    record = sweep.record()
-    started = time.monotonic()
-    for validations in (1, 2, 3):
-        record.trial_changed(measured(live_trial(0), sweep.history, validations=validations))
-    record.trial_changed(ended(measured(live_trial(0), sweep.history), Kind.COMPLETED))
-    assert time.monotonic() - started < 0.5
-    assert not record.flush(1.5)
-    with pytest.raises(RecordError, match="nothing is recorded yet"):
-        record.candidates()
-    assert len([message for message in caplog.messages if "is tried again" in message]) == 1
-    nowhere.unlink()
-    nowhere.mkdir()
-    shutil.copy(migrated, nowhere)
-    assert record.flush(PATIENCE_S)
-    run = sweep.runs()["trial 0"]
-    assert run.status == "FINISHED"
-    assert sweep.points(run, "train_loss") == sweep.expected(0, "train_loss")
 
 
 def test_what_mlflow_refuses_holds_up_nothing_else(sweep: Sweep) -> None:
@@ -289,8 +264,9 @@ def test_the_page_opens_the_trials(sweep: Sweep) -> None:
     record = sweep.record()
     assert record.flush(PATIENCE_S)
     page = record.page("http://127.0.0.1:5000/")
+    experiment_id = sweep.runs("sweep")["recorded"].experiment_id
     assert page.startswith(
-        "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=sweep-one&compareRunsMode=CHART"
+        f"http://127.0.0.1:5000/#/experiments/{experiment_id}/runs?viewStateShareKey=sweep-one&compareRunsMode=CHART"
     )
     assert find("recorded", tracking=sweep.config.tracking.uri).page("http://127.0.0.1:5000") == page
 

@@ -1,0 +1,1 @@
+"""What puts a sweep right again from outside: its record finished, its folder looked over."""
