@@ -161,6 +161,7 @@ class Mirror:
 
     def end(self, ending: Ending) -> None:
         """Ends every run that was left alive; and the run of the sweep, which is the trials' own business."""
+        self.disconnect()  # so that what a lost reply has made beside it is seen, and goes
         store = self._connected()
         assert self.parent is not None
         for number, run in self._children.items():

@@ -37,6 +37,7 @@ class Server:
             port=self.port,
             artifacts=str(folder / "artifacts"),
             auth=auth,
+            allowed_hosts=("127.0.0.1:*",),  # also through a proxy
             environment={**os.environ, **(environment or {})},
         )
         self._running = ExitStack()
