@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 15.0
+_REST_RATIO = 2.0
+"""How long the writer rests, by how long it wrote: both threads share one interpreter, and the driver's decisions come first."""
 _LOOK_S = 1.0
 """How often whoever waits looks whether the record gets on."""
 _HASTE_S = 10.0
@@ -207,7 +209,7 @@ class Record:
     def _write(self) -> None:
         wait_s = _FIRST_WAIT_S
         while self._take():
-            connected = False
+            connected, begun = False, time.monotonic()
             try:
                 self._mirror.connect()
                 connected = True
@@ -220,6 +222,7 @@ class Record:
             else:
                 wait_s = _FIRST_WAIT_S
                 self._put_down()
+                self._rest(_REST_RATIO * (time.monotonic() - begun))
 
     def _take(self) -> bool:
         """Waits for something to do and takes it in hand; False when the record is closed."""
@@ -262,6 +265,11 @@ class Record:
         with self._changed:
             self._changed.wait_for(lambda: self._closed, _FIRST_WAIT_S)
             self._changed.wait_for(lambda: self._closed or self._awaited > 0, wait_s - _FIRST_WAIT_S)
+
+    def _rest(self, rest_s: float) -> None:
+        """Leaves the interpreter to the driver, unless somebody waits for the record; what comes meanwhile goes together then."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._awaited > 0, rest_s)
 
     def _is_idle(self) -> bool:
         return self._connected and self._backlog.is_empty()

@@ -38,3 +38,16 @@ def test_a_line_torn_by_a_crash_is_cut_and_written_anew(tmp_path: Path) -> None:
     assert list(History(tmp_path).read(0)) == [point("loss", 1, 0.5)]
     History(tmp_path).append(0, [point("loss", 2, 0.4)])
     assert path.read_bytes() == whole
+
+
+def test_reading_goes_on_where_it_ended(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    assert history.read_on(0) == ([], 0)
+    history.append(0, [point("loss", 1, 0.5)])
+    first, place = history.read_on(0)
+    history.append(0, [point("loss", 2, 0.4), point("loss", 3, 0.3)])
+    with (tmp_path / "0000.jsonl").open("ab") as file:
+        file.write(b'{"key": ')
+    second, place = history.read_on(0, place)
+    assert [each.step for each in (*first, *second)] == [1, 2, 3]
+    assert history.read_on(0, place) == ([], place)

@@ -47,6 +47,7 @@ class Proxy:
         self._port = free_port()
         self.uri = f"http://127.0.0.1:{self._port}"
         self.fault: Fault | None = None
+        self.bytes_per_s = math.inf
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
@@ -103,6 +104,7 @@ class Proxy:
                     return
                 server.write(data)
                 await server.drain()
+                await asyncio.sleep(len(data) / self.bytes_per_s)
         except OSError:
             pass
         finally:

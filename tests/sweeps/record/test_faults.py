@@ -140,3 +140,20 @@ def test_a_server_that_never_comes_back_is_given_up(sweep: Sweep, proxy: Proxy) 
     started = time.monotonic()
     assert not record.finish("finished", timeout_s=2.0)
     assert time.monotonic() - started < 4.0
+
+
+def test_a_large_model_on_a_slow_way_takes_the_time_it_takes(sweep: Sweep, proxy: Proxy, tmp_path: Path) -> None:
+    os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = "30"
+    model = tmp_path / "model-folder"
+    model.mkdir()
+    (model / "model.safetensors").write_bytes(bytes(48_000_000))
+    record = sweep.record(sweep_id="large")
+    winner = ended(measured(live_trial(0), sweep.history), Kind.COMPLETED)
+    tell(record, winner)
+    assert record.flush(PATIENCE_S)
+    proxy.bytes_per_s = 6e6
+    patience_s = 5.0
+    started = time.monotonic()
+    assert record.finish("finished", winner=from_trials([winner], METRIC)[0], model=model, timeout_s=patience_s)
+    assert time.monotonic() - started > patience_s
+    assert sweep.artifacts(sweep.runs("sweep")[sweep.config.name]) == {"model/model.safetensors"}

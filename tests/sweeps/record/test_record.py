@@ -10,6 +10,8 @@ from sweeps.best import front
 from sweeps.contract import Kind, Scalar, Trial
 from sweeps.record import store
 from sweeps.record.reader import find
+from sweeps.record.store import Store
+from sweeps.record.upload import Progress, upload
 from sweeps.results.tables import pareto_table
 from sweeps.winner.paired import ConfirmConfig
 from sweeps.winner.selection import from_trials, rank
@@ -345,3 +347,26 @@ def test_the_pareto_set_is_on_the_trials(sweep: Sweep) -> None:
     ]  # the accuracy grows with the number, the seconds fall
     assert found.to_list()[0]["values"] == {METRIC: 0.67, "train_seconds": 8.0}
     assert "trial 2: val_accuracy 0.67, train_seconds 8; learning_rate 0.0003" in pareto_table(found)
+
+
+def test_a_running_sweep_that_is_extended_says_so_at_once(sweep: Sweep, tmp_path: Path) -> None:
+    record = sweep.record()
+    assert record.flush(PATIENCE_S)
+    record.config_changed(sweep_config(tmp_path, uri=sweep.config.tracking.uri, trials=24))
+    assert record.flush(PATIENCE_S)
+    (parent,) = sweep.runs("sweep").values()
+    assert (parent.status, parent.tags["sweep.changed"]) == ("RUNNING", '{"budget.trials": "24"}')
+
+
+def test_an_upload_that_broke_off_goes_on(sweep: Sweep, tmp_path: Path) -> None:
+    model = tmp_path / "model-folder"
+    (model / "nested").mkdir(parents=True)
+    for name in ("a.bin", "nested/b.bin", "c.bin"):
+        (model / name).write_bytes(name.encode() * 1000)
+    assert sweep.record().flush(PATIENCE_S)
+    parent = sweep.runs("sweep")["recorded"]
+    held, progress = Store(sweep.config.tracking.uri), Progress()
+    held.upload(parent.run_id, model / "nested" / "b.bin", to="model/nested")
+    upload(held, parent.run_id, model, progress, to="model", go_on=True)
+    assert progress.mark()[0] == 2  # the one that was there is not sent again
+    assert sweep.artifacts(parent) == {"model/a.bin", "model/c.bin", "model/nested/b.bin"}

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sweeps.record.ui import serve
@@ -39,6 +40,9 @@ def test_the_page_is_served_until_it_is_interrupted(sweep: Sweep) -> None:
             ui.stdout.readline().decode().startswith(f"http://127.0.0.1:{port}/#/experiments/1/runs?viewStateShareKey=")
         )
         wait_until_healthy(f"http://127.0.0.1:{port}")
+        processes = [psutil.Process(ui.pid), *psutil.Process(ui.pid).children(recursive=True)][1:]
+        assert processes
+        assert not [each for each in processes if "mlflow.db" in " ".join(each.cmdline())]  # it may hold a password
         ui.send_signal(signal.SIGINT)
         assert ui.wait(PATIENCE_S) == 0
     with pytest.raises(OSError, match="refused"):
