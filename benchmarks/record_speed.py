@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Outcome, Report, Reporter, TrialSpec
@@ -126,7 +127,7 @@ def rays_own(folder: Path) -> str:
     """The same reports through Ray's MLflow callback, which writes them in the driver's loop."""
     from ray.air.integrations.mlflow import MLflowLoggerCallback
 
-    callback = MLflowLoggerCallback(tracking_uri=f"sqlite:///{folder}/ray.db", experiment_name="ray")
+    callback: Any = MLflowLoggerCallback(tracking_uri=f"sqlite:///{folder}/ray.db", experiment_name="ray")
     callback.setup()
     trials = [RayTrial(number) for number in range(NUM_TRIALS)]
     for trial in trials:

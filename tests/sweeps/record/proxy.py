@@ -3,9 +3,10 @@
 import asyncio
 import math
 import threading
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from tests.sweeps.record.postgres import free_port
 
@@ -74,7 +75,7 @@ class Proxy:
         if self._server is None:
             self._call(self._listen())
 
-    def _call(self, what: "asyncio._CoroutineLike[None]") -> None:
+    def _call(self, what: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(what, self._loop).result(10)
 
     async def _listen(self) -> None:
