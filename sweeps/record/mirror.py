@@ -155,6 +155,7 @@ class Mirror:
     def configure(self, config: SweepConfig) -> None:
         """Takes what the sweep is from now on: its budget grows while it runs."""
         self._config = config
+        self.overview.configure(config)
         store = self._connected()
         if self._role == "trial" and self.parent is not None:
             self.parent = self._resumed(store, self.parent)

@@ -39,6 +39,10 @@ class Overview:
         self._noted_s = 0.0
         self.has_view = False
 
+    def configure(self, config: SweepConfig) -> None:
+        """Takes what the sweep is from now on."""
+        self._config = config
+
     def learn(self, trial: Trial) -> None:
         """Takes the newest state of a trial."""
         self._trials[trial.number] = trial
