@@ -33,7 +33,9 @@ def test_it_finishes_what_was_never_recorded(tmp_path: Path, migrated: Path) -> 
     assert found.winner == found.ranking()[0].trial
     fetched = tmp_path / "fetched"
     fetched.mkdir()
-    assert (found.download_model(fetched) / "model.safetensors").read_bytes() == b"weights"
+    leader = found.ranking()[0]
+    model = found.download_model(fetched, trial=leader.trial, seed=leader.seeds[0])
+    assert (model / "model.safetensors").read_bytes() == b"weights"
     assert {run.status for run in runs(config).values()} == {"FINISHED"}
     assert not folder.lease.exists()
 
