@@ -56,7 +56,7 @@ class Server:
             self.pid = None
 
 
-def wait_until_healthy(uri: str, timeout_s: float = 60.0) -> None:
+def wait_until_healthy(uri: str, timeout_s: float = 120.0) -> None:
     deadline = time.monotonic() + timeout_s
     while True:
         try:
