@@ -13,6 +13,7 @@ from sweeps.environment import environment
 from sweeps.errors import PreflightError
 from sweeps.halt import Halt
 from sweeps.record import Record, check
+from sweeps.results.register import register_winner
 from sweeps.run import close
 from sweeps.study.reading import read_study
 from sweeps.study.study import Study
@@ -91,6 +92,7 @@ def _send(
     if sent:
         sent = not fresh or repeats.finish("finished", timeout_s=patience_s)
         sent = close(study.config, folder, study, record, choice, confirmations=fresh) and sent
+        choice = register_winner(study.config, choice) if choice and sent else choice
     else:
         record.abandon()
         repeats.abandon()
