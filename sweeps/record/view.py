@@ -5,10 +5,12 @@ more shows its own default.
 """
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search_spaces import Choice
-from sweeps.config import SweepConfig
+
+if TYPE_CHECKING:
+    from sweeps.config import SweepConfig
 
 TAG = "mlflow.sharedViewState."
 """Prefix of the experiment's tag that holds a view; the key follows."""
@@ -29,7 +31,7 @@ def trial_filter(sweep_id: str) -> str:
     return f"tags.\"sweep.role\" = 'trial' AND tags.\"sweep.id\" = '{sweep_id}'"
 
 
-def stored_view(config: SweepConfig, *, sweep_id: str, since_ms: int) -> str:
+def stored_view(config: "SweepConfig", *, sweep_id: str, since_ms: int) -> str:
     """The view of a sweep's trials: sorted, with their settings, all their curves, and parallel coordinates.
 
     Args:
@@ -73,7 +75,7 @@ def _envelope(name: str, since_ms: int, state: dict[str, Any]) -> str:
     return json.dumps({**named, "state": json.dumps(state, separators=(",", ":"))})
 
 
-def _charts(config: SweepConfig, best: str) -> list[dict[str, Any]]:
+def _charts(config: "SweepConfig", best: str) -> list[dict[str, Any]]:
     """The charts; below them MLflow adds one for each metric that is in none."""
     steady = [name for name, each in config.space.steady.items() if each.only is None]
     numbers = [name for name in steady if not isinstance(config.space.spans[name], Choice)]
