@@ -118,6 +118,7 @@ def test_the_folder_holds_exactly_what_it_should(whole: Path) -> None:
     expected = [
         "charts",
         "checkpoints",
+        "freed_bytes",
         "history",
         "lease.lock",
         "report.html",
