@@ -28,7 +28,7 @@ def make_hosts(folder: Path, shared: Path, *, num_hosts: int) -> Hosts:
     ]
     login = [
         f"export PATH={interpreter}/bin:$PATH",
-        "export PIP_NO_INDEX=1 RAY_USAGE_STATS_ENABLED=0",
+        "export PIP_NO_INDEX=1 RAY_USAGE_STATS_ENABLED=0 RAY_worker_niceness=0",
         f"[ -e ~/sweeps-venv ] || ln -s {environment} ~/sweeps-venv",  # no registry is in reach: the packages are there
         "[ $HOSTNAME != laptop ] || export PATH=~/sweeps-venv/bin:$PATH",
     ]
