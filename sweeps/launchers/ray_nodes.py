@@ -55,24 +55,25 @@ def refuse_strangers() -> None:
 
 
 def on_every_node(function: Callable[[], T]) -> dict[str, T]:
-    """Runs a function once on each living node, side by side.
+    """Runs a function once on each living node, side by side. A node that dies meanwhile is no node any more.
 
     Raises:
-        PreflightError: With each node on which it could not be run, or failed.
+        PreflightError: With each living node on which it could not be run, or failed.
     """
     task: Any = ray.remote(call_it)
     nodes = living_nodes()
     pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
     asked = [task.options(num_cpus=0, max_retries=0, scheduling_strategy=each).remote(function) for each in pinned]
     results: dict[str, T] = {}
-    problems = []
-    for name, answer in zip(_names(nodes), asked, strict=True):
+    errors: dict[str, tuple[str, RayError]] = {}
+    for name, node, answer in zip(_names(nodes), nodes, asked, strict=True):
         try:
             results[name] = ray.get(answer)
         except RayError as error:
-            problems.append(Problem(where=f"node {name}", message=_last_line(error)))
-    if problems:
-        raise PreflightError(problems)
+            errors[node["NodeID"]] = (name, error)
+    alive = {node["NodeID"] for node in living_nodes()} if errors else set()
+    if failed := [each for node_id, each in errors.items() if node_id in alive]:
+        raise PreflightError(Problem(where=f"node {name}", message=_last_line(error)) for name, error in failed)
     return results
 
 

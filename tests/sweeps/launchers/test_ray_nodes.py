@@ -31,14 +31,14 @@ def test_the_label_is_the_one_that_ray_gives() -> None:
 
 
 TWO_NODES = """
-import os, platform, ray
+import os, platform, threading, time, ray
 from ray.cluster_utils import Cluster
 from sweeps.errors import PreflightError
 from sweeps.launchers.ray_tune import RayTune
 from sweeps.settings.resources import ResourcesConfig
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-cluster.add_node(num_cpus=2)
+second = cluster.add_node(num_cpus=2)
 os.environ["RAY_ADDRESS"] = cluster.address
 try:
     with RayTune(ResourcesConfig()) as launcher:
@@ -54,6 +54,8 @@ try:
         except PreflightError as error:
             for problem in error.problems:
                 print(problem)
+        threading.Timer(5, lambda: cluster.remove_node(second, allow_graceful=False)).start()
+        print("left:", len(launcher.on_every_node(lambda: time.sleep(15))))
 except PreflightError as error:
     print("refused:", error)
 """
@@ -72,8 +74,9 @@ def two_nodes(tmp_path: Path, **environment: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_each_of_two_nodes_answers_and_those_that_fail_are_named(tmp_path: Path) -> None:
-    lines = two_nodes(tmp_path, RAY_AUTH_MODE="token")
+def test_each_of_two_nodes_answers_those_that_fail_are_named_and_the_dead_are_left_out(tmp_path: Path) -> None:
+    *lines, left = two_nodes(tmp_path, RAY_AUTH_MODE="token")
+    assert left == "left: 1"
     assert len(lines) == 2
     assert len({line.split(":")[0] for line in lines}) == 2
     assert all(line.startswith("node ") and line.endswith("OSError: [Errno 5] no disk") for line in lines)
