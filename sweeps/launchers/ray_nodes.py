@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import ray
 from ray._private.authentication.authentication_utils import is_token_auth_enabled  # there is no public way to ask
-from ray.exceptions import RayError
+from ray.exceptions import NodeDiedError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweeps.errors import PreflightError, Problem
@@ -65,15 +65,17 @@ def on_every_node(function: Callable[[], T]) -> dict[str, T]:
     pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
     asked = [task.options(num_cpus=0, max_retries=0, scheduling_strategy=each).remote(function) for each in pinned]
     results: dict[str, T] = {}
-    errors: dict[str, tuple[str, RayError]] = {}
+    problems = []
     for name, node, answer in zip(_names(nodes), nodes, asked, strict=True):
         try:
             results[name] = ray.get(answer)
+        except NodeDiedError:
+            continue
         except RayError as error:
-            errors[node["NodeID"]] = (name, error)
-    alive = {node["NodeID"] for node in living_nodes()} if errors else set()
-    if failed := [each for node_id, each in errors.items() if node_id in alive]:
-        raise PreflightError(Problem(where=f"node {name}", message=_last_line(error)) for name, error in failed)
+            if node["NodeID"] in {each["NodeID"] for each in living_nodes()}:
+                problems.append(Problem(where=f"node {name}", message=_last_line(error)))
+    if problems:
+        raise PreflightError(problems)
     return results
 
 

@@ -75,8 +75,9 @@ def two_nodes(tmp_path: Path, **environment: str) -> list[str]:
 
 @pytest.mark.slow
 def test_each_of_two_nodes_answers_those_that_fail_are_named_and_the_dead_are_left_out(tmp_path: Path) -> None:
-    *lines, left = two_nodes(tmp_path, RAY_AUTH_MODE="token")
-    assert left == "left: 1"
+    said = two_nodes(tmp_path, RAY_AUTH_MODE="token")
+    assert "left: 1" in said  # Ray may have something to say of the death as well
+    lines = [line for line in said if line.startswith("node ")]
     assert len(lines) == 2
     assert len({line.split(":")[0] for line in lines}) == 2
     assert all(line.startswith("node ") and line.endswith("OSError: [Errno 5] no disk") for line in lines)
