@@ -2,19 +2,18 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from typer.testing import CliRunner, Result
 
 import sweeps
+from sweeps.cli import app
 from sweeps.contract import Kind
 from sweeps.disk.history import History
-from sweeps.errors import Exit
 from sweeps.winner.selection import rank
 from tests.sweeps.record.recorded import PATIENCE_S, Sweep, ended, live_trial, measured, sweep_config
 from tests.sweeps.results.only import run_with_only
@@ -148,39 +147,32 @@ def test_without_a_name_it_is_not_registered(sweep: Sweep) -> None:
         sweeps.register("over", tracking=sweep.config.tracking.uri)
 
 
-def predict(folder: Path, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "sweeps", "predict", "over", *words],
-        cwd=folder,
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-
-
 def test_any_file_is_answered(sweep: Sweep, tmp_path: Path) -> None:
     uri = sweep.config.tracking.uri
+
+    def predict(*words: str, text: str = "") -> Result:
+        """The command, in this process: another would import for seconds what is here already."""
+        return CliRunner().invoke(app, ["predict", "over", *words, "--tracking", uri], input=text)
+
     (tmp_path / "films.csv").write_text("sentence,label\ngood film,1\nbad film,0\n")
     (tmp_path / "films.txt").write_text("good film\n\nbad film\n")
     (tmp_path / "films.odd").write_text("good film")
     expected = [each["label"] for each in sweeps.predict("over", ["good film", "bad film"], tracking=uri)]
-    for words, text in (
-        (("films.csv",), ""),
-        (("films.txt",), ""),
-        (("-",), "good film\nbad film\n"),
-        (("-",), '{"sentence": "good film"}\n{"sentence": "bad film"}\n'),
+    for word, text in (
+        (str(tmp_path / "films.csv"), ""),
+        (str(tmp_path / "films.txt"), ""),
+        ("-", "good film\nbad film\n"),
+        ("-", '{"sentence": "good film"}\n{"sentence": "bad film"}\n'),
     ):
-        said = predict(tmp_path, *words, "--tracking", uri, text=text)
-        assert said.returncode == Exit.OK, said.stderr
+        said = predict(word, text=text)
         assert [json.loads(line)["label"] for line in said.stdout.splitlines()] == expected
-    said = predict(tmp_path, "films.csv", "--json", "--output", "answers.json", "--tracking", uri)
-    assert said.stdout == "answers.json\n"
-    assert [each["label"] for each in json.loads((tmp_path / "answers.json").read_text())] == expected
-    wrong = predict(tmp_path, "films.odd", "--tracking", uri)
-    assert wrong.returncode == Exit.CONFIG
-    assert "has the suffix '.odd'" in wrong.stderr
+    answers = tmp_path / "answers.json"
+    said = predict(str(tmp_path / "films.csv"), "--json", "--output", str(answers))
+    assert said.stdout == f"{answers}\n"
+    assert [each["label"] for each in json.loads(answers.read_text())] == expected
+    wrong = predict(str(tmp_path / "films.odd")).exception
+    assert isinstance(wrong, ConfigError)
+    assert "has the suffix '.odd'" in str(wrong)
 
 
 def test_another_machine_has_only_the_record(sweep: Sweep, tmp_path: Path) -> None:
