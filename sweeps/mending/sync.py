@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from sweeps.close import close
 from sweeps.config import SweepConfig, dump
 from sweeps.contract import Trial
 from sweeps.disk.folder import SweepFolder, write_atomically
@@ -14,7 +15,6 @@ from sweeps.errors import PreflightError
 from sweeps.halt import Halt
 from sweeps.record import Record, check
 from sweeps.results.register import register_winner
-from sweeps.run import close
 from sweeps.study.reading import read_study
 from sweeps.study.study import Study
 from sweeps.winner.choice import Choice, choose_winner
