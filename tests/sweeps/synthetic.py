@@ -90,16 +90,20 @@ class Curve:
         seconds: How long it takes in all.
         faults: Trial number -> what goes wrong: `nan`, `raise`, `mute`, `kill`, `kill always`, `wrong metric`.
         traces: Folder in which each attempt leaves a file with the process it ran in.
+        together: It goes on once so many attempts have left theirs, as it may take long until all workers have started.
     """
 
     validations: int = 4
     seconds: float = 0.0
     faults: dict[int, str] = field(default_factory=dict)
     traces: Path | None = None
+    together: int = 1
 
     def __call__(self, spec: TrialSpec, report: Reporter) -> Outcome:
         if self.traces is not None:
             (self.traces / f"{spec.number}-{spec.attempt}").write_text(f"{os.getpid()} {time.time()}")
+            while len(list(self.traces.iterdir())) < self.together:
+                time.sleep(0.02)
         fault = self.faults.get(spec.number, "")
         for validation in range(first_validation(spec), self.validations + 1):
             time.sleep(self.seconds / self.validations)

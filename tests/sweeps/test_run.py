@@ -58,9 +58,8 @@ KEYS = [
         "sweep",
         "test",
         "tied",
-        "way",
     ),
-    *("trial", "value", "values"),
+    *("trial", "value", "values", "way"),
 ]
 
 

@@ -27,8 +27,10 @@ def launcher() -> Iterator[RayTune]:
 
 def test_workers_stay_warm_and_all_slots_start_at_once(launcher: RayTune, tmp_path: Path) -> None:
     study = open_study(sweep_config(tmp_path, budget={"trials": 8}))
-    launcher.run(study, Curve(traces=tmp_path, seconds=0.3))
-    traces = {path.name: path.read_text().split() for path in tmp_path.glob("*-1")}
+    left = tmp_path / "traces"
+    left.mkdir()
+    launcher.run(study, Curve(traces=left, seconds=0.3, together=2))
+    traces = {path.name: path.read_text().split() for path in left.iterdir()}
     assert len(traces) == 8
     assert len({pid for pid, _ in traces.values()}) == 2
     assert str(os.getpid()) not in {pid for pid, _ in traces.values()}
