@@ -81,7 +81,8 @@ class Server:
         """Serves until Ctrl+C. Raises ConfigError with all that is in the way."""
         if problems := self.problems():
             raise ConfigError(problems)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell in the background has it ignored
+            signal.signal(number, signal.default_int_handler)
         with suppress(KeyboardInterrupt), self.running() as process:
             process.wait()
 
