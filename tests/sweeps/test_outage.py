@@ -41,7 +41,7 @@ def server(tmp_path: Path, migrated: Path) -> Iterator[Server]:
 def test_the_study_chooses_and_a_sync_finishes_the_job(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for module in (import_module("sweeps.run"), choice):
+    for module in (import_module("sweeps.phases"), choice):
         monkeypatch.setattr(module, "_RECORD_TIMEOUT_S", 3.0)  # a minute each for people
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

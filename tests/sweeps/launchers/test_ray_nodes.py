@@ -32,12 +32,14 @@ def test_the_label_is_the_one_that_ray_gives() -> None:
 
 TWO_NODES = """
 import os, platform, threading, time, ray
+from ray._common.utils import reset_ray_address
 from ray.cluster_utils import Cluster
 from sweeps.errors import PreflightError
 from sweeps.launchers.ray_tune import RayTune
 from sweeps.settings.resources import ResourcesConfig
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+reset_ray_address()  # whoever starts Ray on this machine meanwhile, or later, must not be led here
 second = cluster.add_node(num_cpus=2)
 os.environ["RAY_ADDRESS"] = cluster.address
 try:
