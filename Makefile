@@ -25,7 +25,7 @@ test-fast: $(READY) ## Run the tests that take milliseconds
 	$(BIN)/pytest -m "not slow"
 
 test-cluster: $(READY) ## Run sweeps on hosts of their own, by `ray up` and `ray submit`; needs root
-	timeout --kill-after=20 900 $(BIN)/python -m tests.cluster
+	timeout --kill-after=20 1200 $(BIN)/python -m tests.cluster
 
 check: $(READY) ## Lint, types, import rules
 	$(BIN)/ruff check

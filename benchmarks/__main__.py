@@ -5,7 +5,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-NAMES = ("launcher_overhead", "trainer_speed", "record_speed", "record_reading", "gpu_speed", "search")
+NAMES = ("launcher_overhead", "cluster", "trainer_speed", "record_speed", "record_reading", "gpu_speed", "search")
 """Those of a few minutes. `search_population` and `search_scale` take ten, `search_rungs` fifteen, `glue_scores` and `agreement` an hour each; they run when named."""
 
 

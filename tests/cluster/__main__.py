@@ -13,9 +13,7 @@ def main() -> int:
     if why := obstacle():
         print(f"no cluster can be made on this machine: {why}; its tests are left out")
         return 0
-    return pytest.main(
-        [str(Path(__file__).with_name("on_hosts.py")), "-p", "no:cacheprovider", "-m", "not slow", *sys.argv[1:]]
-    )
+    return pytest.main([str(Path(__file__).with_name("on_hosts.py")), "-p", "no:cacheprovider", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

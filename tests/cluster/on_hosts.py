@@ -142,7 +142,6 @@ def test_two_sweeps_at_once_outlive_a_cut_link_and_a_host(cluster: Cluster, shar
     assert {trial.attempt for trial in _trials(shared, "one")} == {1, 2}  # one was lost with its host, and no other
 
 
-@pytest.mark.slow
 def test_a_link_cut_for_a_minute_costs_one_attempt(cluster: Cluster, shared: Path, tmp_path: Path) -> None:
     sweep = Submitted(cluster, tmp_path, "cut", "budget.trials=5", "train.epochs=60", "train.validations=4")
     sweep.until(lambda: "host1" in cluster.busy() and len(list((shared / "runs/cut/history").glob("*"))) > 1)
