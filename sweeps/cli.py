@@ -170,16 +170,17 @@ def _guarded(command: Callable[[], Any]) -> None:
     """Turns what a person did wrong into lines a person can use."""
     from sweeps.best import NoBestError
     from sweeps.record import RecordError
+    from sweeps.redact import redact
 
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
         command()
     except ConfigError as error:
         for problem in error.problems:
-            typer.echo(f"error: {problem}", err=True)
+            typer.echo(f"error: {redact(str(problem))}", err=True)
         sys.exit(Exit.PREFLIGHT if isinstance(error, PreflightError) else Exit.CONFIG)
     except (NoBestError, RecordError) as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {redact(str(error))}", err=True)
         sys.exit(Exit.NONE_SUCCEEDED if isinstance(error, NoBestError) else Exit.PREFLIGHT)
     except KeyboardInterrupt:
         typer.echo("interrupted; a sweep goes on by --resume", err=True)

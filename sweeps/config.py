@@ -38,6 +38,9 @@ from trainer.tasks import TASKS
 EXAMPLES: dict[str, Path] = {path.stem: path for path in sorted(Path(__file__).parent.parent.glob("examples/*.yaml"))}
 """Name of each shipped example -> its file."""
 
+SECRET = frozenset({("notify",), ("tracking", "uri"), ("storage", "study")})
+"""Settings whose values are not repeated where something is wrong with them: addresses that may be secrets."""
+
 
 class TrackingConfig(Section):
     """Where MLflow keeps the record."""
@@ -229,7 +232,7 @@ def read(source: str | Path, *, name: str | None = None, assignments: Sequence[s
     Raises:
         ConfigError: It cannot be read.
     """
-    document = Document.read(_find(source))
+    document = Document.read(_find(source), secret=SECRET)
     for assignment in assignments:
         open_for_changes(document, assignment)
         document.set(assignment)

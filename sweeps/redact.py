@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 
 _HIDDEN = "***"
-_USER_INFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^\s/@'\"]*(:[^\s/'\"]*)?@")
+_USER_INFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*:/+)[^\s/@'\"]*(:[^\s/'\"]*)?@")
 _PARAMETER = re.compile(r"(?i)\b(password|passwd|pwd|token|secret|api_?key|access_?key)=[^&\s'\"]+")
 _BEARER = re.compile(r"(?i)\b(bearer|basic) [A-Za-z0-9._~+/=-]{8,}")
 _NAMES = re.compile(r"(?i)(TOKEN|PASSWORD|PASSWD|SECRET|API_?KEY|ACCESS_?KEY|SECRET_?KEY)$")

@@ -6,8 +6,9 @@ YAML 1.2: `1e-5` is a number, `no` is a word, and a key given twice is an error.
 import copy
 import difflib
 import io
+import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar, get_args
@@ -65,26 +66,27 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> str:
 
 
 class Document:
-    """A mapping read from YAML, with the place of each of its values."""
+    """A mapping read from YAML, with the place of each of its values. Problems do not repeat what is below one of `secret`."""
 
-    def __init__(self, data: CommentedMap, *, name: str) -> None:
+    def __init__(self, data: CommentedMap, *, name: str, secret: Collection[Loc] = ()) -> None:
         self._marked = data
         self._name = name
+        self._secret = secret
         self._flags: dict[Loc, str] = {}
         self._attached: dict[Loc, Document] = {}
         self.data: dict[str, Any] = _plain(data)
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path, *, secret: Collection[Loc] = ()) -> Self:
         """Reads a file. Raises ConfigError if it cannot be read or is not a YAML mapping."""
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError([Problem(where=str(path), message=f"cannot be read ({error})")]) from None
-        return cls.parse(text, name=str(path))
+        return cls.parse(text, name=str(path), secret=secret)
 
     @classmethod
-    def parse(cls, text: str, *, name: str) -> Self:
+    def parse(cls, text: str, *, name: str, secret: Collection[Loc] = ()) -> Self:
         """Parses a text; `name` is what problems call it. Raises ConfigError if it is not a YAML mapping."""
         try:
             data = YAML(typ="rt").load(io.StringIO(text))
@@ -98,13 +100,14 @@ class Document:
             data = CommentedMap()
         if not isinstance(data, CommentedMap):
             raise ConfigError([Problem(where=f"{name}:1", message="must be a mapping of `key: value` lines")])
-        return cls(data, name=name)
+        return cls(data, name=name, secret=secret)
 
     def set(self, assignment: str, *, flag: str = "--set") -> None:
         """Overrides one value: `train.epochs=5`. The value is read as YAML. Raises ConfigError if malformed."""
         key, separator, text = assignment.partition("=")
         loc: Loc = tuple(key.strip().split("."))
-        where = f"{flag} {assignment}"
+        hidden = any(loc[: len(secret)] == secret for secret in self._secret)
+        where = f"{flag} {key}=***" if hidden else f"{flag} {_without_address(assignment)}"
         if not separator or not all(loc):
             raise ConfigError([Problem(where=where, message="must look like section.key=value")])
         try:
@@ -182,7 +185,8 @@ class Document:
             elif item["type"] == "missing":
                 message = "is required and missing"
             elif item["type"] != "value_error":
-                message = f"{message[:1].lower()}{message[1:]}, got {_short(item['input'])}"
+                got = "***" if loc in self._secret else _short(item["input"])
+                message = f"{message[:1].lower()}{message[1:]}, got {got}"
             found.append(self.problem(loc, message))
         return found
 
@@ -223,4 +227,9 @@ def _fields(model: Any, loc: Loc) -> list[str]:
 
 
 def _short(value: object) -> str:
-    return textwrap.shorten(repr(value), width=60, placeholder="...")
+    return textwrap.shorten(_without_address(repr(value)), width=60, placeholder="...")
+
+
+def _without_address(text: str) -> str:
+    """A text that may be shown: an address can be a secret, whatever the setting is called that it was given to."""
+    return re.sub(r"://[^\s'\"]+", "://***", text)

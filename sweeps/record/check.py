@@ -29,7 +29,7 @@ def check(uri: str, *, create: bool) -> list[Problem]:
     elif scheme in ("http", "https"):
         said = _check_server(uri)
     elif scheme.partition("+")[0] in ("postgresql", "mysql", "mssql"):
-        said = _check_database(uri)
+        said = _check_database(uri, scheme, create=create)
     else:
         said = f"'{uri}' must be sqlite:///FILE.db, http(s)://HOST:PORT or a database URL"
     return [Problem(key=_KEY, message=redact(said))] if said else []
@@ -81,12 +81,17 @@ def _check_server(uri: str) -> str | None:
         return f"no MLflow server can be reached at {address} ({reason})"
 
 
-def _check_database(uri: str) -> str | None:
+def _check_database(uri: str, scheme: str, *, create: bool) -> str | None:
     import sqlalchemy
 
     try:
-        engine = sqlalchemy.create_engine(uri)
-        with engine.connect():
-            return None
+        waits = {"connect_timeout": int(_TIMEOUT_S)} if scheme.startswith("postgresql") else {}
+        engine = sqlalchemy.create_engine(uri, connect_args=waits)
+        try:
+            with engine.connect() as connection:
+                known = sqlalchemy.inspect(connection).has_table("experiments")
+        finally:
+            engine.dispose()
     except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
         return f"the database cannot be used ({str(error).splitlines()[0]})"
+    return None if known or create else "MLflow has never been in this database"

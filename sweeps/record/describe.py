@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ _STATUS: dict[Kind, Status] = {
     Kind.LOST: "FAILED",
 }
 _REASON_CHARACTERS = 500
+_PARAM_CHARACTERS = 6000
 
 
 def trial_status(trial: Trial) -> Status:
@@ -79,6 +81,12 @@ def holds(run: Run, summary: Iterable[Point]) -> bool:
     return all(same(run.metrics.get(point.key), point.value) for point in summary)
 
 
+def is_whole(lengths: Mapping[str, int], points: Iterable[Point]) -> bool:
+    """Whether curves have all their points, by how many steps of each metric have a value."""
+    wanted = Counter(key for key, _ in {(point.key, point.step) for point in points})
+    return all(lengths.get(key, 0) >= length for key, length in wanted.items())
+
+
 def same(recorded: float | None, value: float) -> bool:
     """Whether MLflow has a value; an infinity is stored as NaN."""
     if recorded is None or not math.isfinite(value):
@@ -87,11 +95,21 @@ def same(recorded: float | None, value: float) -> bool:
 
 
 def candidates(runs: Iterable[Run], metric: str) -> list[Candidate]:
-    """The trials that runs record, as selection wants them. The oldest run of a trial counts."""
-    first: dict[str, Run] = {}
+    """The trials that runs record, as selection wants them."""
+    return [_candidate(fullest(those), metric) for those in by_trial(runs).values()]
+
+
+def by_trial(runs: Iterable[Run]) -> dict[int, list[Run]]:
+    """The runs of each trial: of one, unless a lost reply has made another, which `fullest` leaves aside."""
+    found: dict[int, list[Run]] = {}
     for run in runs:
-        first.setdefault(run.tags[tags.TRIAL], run)
-    return [_candidate(run, metric) for run in first.values()]
+        found.setdefault(int(run.tags[tags.TRIAL]), []).append(run)
+    return found
+
+
+def fullest(runs: Iterable[Run]) -> Run:
+    """Of several runs of one thing the one that was written to: it says more than who it is. Of equals, the oldest."""
+    return max(runs, key=lambda run: len(run.tags) + len(run.params) + len(run.metrics))
 
 
 def _candidate(run: Run, metric: str) -> Candidate:
@@ -124,10 +142,10 @@ def _number(run: Run, tag: str) -> int | None:
 def sweep_params(config: "SweepConfig") -> dict[str, str]:
     """The config, a param a setting, so that it is read back without artifacts, also while the sweep runs.
 
-    Addresses stay out: they can hold passwords.
+    Addresses stay out: they can hold passwords. A value that is longer than MLflow's is cut, as it would be there.
     """
     plain = config.model_dump(mode="json", exclude={"tracking": {"uri"}, "storage": {"study"}, "notify": {"webhook"}})
-    return {key: redact(encode(value), {}) for key, value in _settings(plain)}
+    return {key: redact(encode(value), {})[:_PARAM_CHARACTERS] for key, value in _settings(plain)}
 
 
 def train_section(run: Run) -> dict[str, Any]:
@@ -165,7 +183,7 @@ def environment_tags(environment: Mapping[str, str]) -> dict[str, str]:
 
 def logged_params(run: Run) -> dict[str, str]:
     """The params of a run, with what has changed since they were logged."""
-    changed: dict[str, str] = json.loads(run.tags.get(tags.CHANGED, "{}"))
+    changed = {key.removeprefix(tags.CHANGED): text for key, text in run.tags.items() if key.startswith(tags.CHANGED)}
     return {**run.params, **changed}
 
 
@@ -175,11 +193,9 @@ def new_params(run: Run, wanted: Mapping[str, str]) -> tuple[dict[str, str], dic
     Returns:
         Params that the run does not have yet, and the tags that name those whose value has changed.
     """
-    new = {name: text for name, text in wanted.items() if name not in run.params}
-    if all(logged_params(run).get(name) == text for name, text in wanted.items() if name not in new):
-        return new, {}
-    changed = {name: text for name, text in wanted.items() if run.params.get(name, text) != text}
-    return new, {tags.CHANGED: json.dumps(changed)}
+    logged = logged_params(run)
+    new = {name: text for name, text in wanted.items() if name not in logged}
+    return new, {tags.CHANGED + name: text for name, text in wanted.items() if logged.get(name, text) != text}
 
 
 def encode(value: Scalar | Mapping[str, Any] | list[Any]) -> str:

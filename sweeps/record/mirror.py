@@ -12,8 +12,9 @@ from sweeps.disk.history import History
 from sweeps.record import describe, tags
 from sweeps.record.note import NOTE, sweep_note
 from sweeps.record.overview import Overview
+from sweeps.record.runs import runs_at
 from sweeps.record.store import RecordError, Run, Status, Store
-from sweeps.record.upload import Progress, upload
+from sweeps.record.upload import Progress, model_place, upload
 from sweeps.winner.selection import Candidate
 from trainer.report import Point
 
@@ -29,7 +30,7 @@ class Ending:
         pareto: Numbers of the trials that no other beats in everything that is wanted.
         metrics: Scores of the winner on the test split, and other numbers of the whole sweep.
         files: Kept as artifacts of the sweep.
-        model: The winner's checkpoint folder, kept as the artifact `model`.
+        model: The winner's checkpoint folder, kept as an artifact.
         reason: Why no more trials were tried; empty for a sweep that can go on.
         ranking: Who may win, best first; empty before that is known.
     """
@@ -84,6 +85,7 @@ class Mirror:
         self._store: Store | None = None
         self._children: dict[int, Run] = {}
         self._sent: dict[int, int] = {}
+        self._lengths: Mapping[str, Mapping[str, int]] | None = None
         self._ended = False
         self.overview = Overview(config, sweep_id)
         self.parent: Run | None = None
@@ -99,11 +101,9 @@ class Mirror:
         if not parents and self._role != "trial":
             raise RecordError("the run of the sweep itself is not there yet")
         self.parent = _only(store, parents) if parents else self._begin(store, experiment_id)
-        twins: dict[int, list[Run]] = {}
-        for run in store.runs([experiment_id], tags={**mine, tags.ROLE: self._role}):
-            twins.setdefault(int(run.tags[tags.TRIAL]), []).append(run)
-        self._children = {number: _only(store, runs) for number, runs in twins.items()}
-        self._sent = {}
+        runs = store.runs([experiment_id], tags={**mine, tags.ROLE: self._role})
+        self._children = {number: _only(store, those) for number, those in describe.by_trial(runs).items()}
+        self._sent, self._lengths = {}, None
         if self._role == "trial":
             self.parent = self._resumed(store, self.parent)
         self._store = store
@@ -134,8 +134,9 @@ class Mirror:
             wanted |= {tags.OUTCOME: tags.STOPPED, tags.REASON: _ORPHANED}
         summary = describe.trial_summary(trial, self._config.metric) if trial.outcome else []
         ended = run.status == status != "RUNNING" and wanted.items() <= run.tags.items()
-        if ended and describe.holds(run, summary) and (not self._anew or trial.number in self._shown):
-            return  # a run is ended only after all of it was sent
+        if ended and describe.holds(run, summary) and self._is_whole(run, trial.number, summary):
+            self._shown.add(trial.number)
+            return
         if status == "RUNNING" != run.status:
             store.set_status(run.run_id, status)
             run = replace(run, status=status)
@@ -179,27 +180,38 @@ class Mirror:
                 self._children[number] = self._update(store, run, tags=told)
         for file in ending.files:
             upload(store, self.parent.run_id, file, self._progress, to=file.name if file.is_dir() else "")
-        model = {} if ending.model is None else {tags.MODEL: f"{ending.winner}, seed {ending.seed}"}
-        if ending.model is not None and (self._anew or not model.items() <= self.parent.tags.items()):
-            self._send_model(store, ending.model, model[tags.MODEL])
+        model = {}
+        if ending.model is not None and ending.winner is not None and ending.seed is not None:
+            model = {tags.MODEL: tags.weights_key(ending.winner, ending.seed)}
+            if self._anew or not model.items() <= self.parent.tags.items():
+                self._send_model(store, ending.model, model[tags.MODEL])
         moment = describe.now_ms()
         new = {key: value for key, value in ending.metrics.items() if self.parent.metrics.get(key) != value}
         points = [Point(key=key, step=0, value=value, timestamp_ms=moment) for key, value in new.items()]
         winner = {} if ending.winner is None else {tags.WINNER: str(ending.winner)}
         note = self.overview.note(self.parent, self._children, ranking=ending.ranking, winner=ending.winner, last=True)
         told = {tags.ENDED: ending.reason, **winner, **model, **note}
-        points += self.overview.points(self.parent)
+        lengths = runs_at(self._config.tracking.uri).lengths({tags.ID: self._sweep_id, tags.ROLE: "sweep"})
+        points += self.overview.points(self.parent, lengths.get(self.parent.run_id, {}))
         self.parent = self._update(store, self.parent, tags=told, points=points)
         store.set_status(self.parent.run_id, ending.status)
         self.parent = replace(self.parent, status=ending.status)
         self._ended = True
 
-    def _send_model(self, store: Store, folder: Path, name: str) -> None:
+    def _is_whole(self, run: Run, number: int, summary: Sequence[Point]) -> bool:
+        """Whether a run that has ended has every point of its trial."""
+        if self._anew or number in self._shown:
+            return number in self._shown
+        if self._lengths is None:
+            self._lengths = runs_at(self._config.tracking.uri).lengths({tags.ID: self._sweep_id, tags.ROLE: self._role})
+        return describe.is_whole(self._lengths.get(run.run_id, {}), [*self._history.read(number), *summary])
+
+    def _send_model(self, store: Store, folder: Path, key: str) -> None:
         """Sends a checkpoint folder, or what is missing of it after an upload that broke off."""
         assert self.parent is not None
-        go_on = not self._anew and self.parent.tags.get(tags.MODEL_BEGUN) == name
-        self.parent = self._update(store, self.parent, tags={tags.MODEL_BEGUN: name})
-        upload(store, self.parent.run_id, folder, self._progress, to="model", go_on=go_on)
+        go_on = not self._anew and self.parent.tags.get(tags.MODEL_BEGUN) == key
+        self.parent = self._update(store, self.parent, tags={tags.MODEL_BEGUN: key})
+        upload(store, self.parent.run_id, folder, self._progress, to=model_place(key), go_on=go_on)
 
     def _resumed(self, store: Store, parent: Run) -> Run:
         """The run of the sweep, saying what the sweep is now, and running."""
@@ -270,11 +282,8 @@ class Mirror:
 
 
 def _only(store: Store, runs: Sequence[Run]) -> Run:
-    """One run of several for the same thing; the others, which only a lost reply can have made, go into the bin.
-
-    A run that says more than who it is has been written to, and stays.
-    """
-    first = max(runs, key=lambda run: len(run.tags) + len(run.params) + len(run.metrics))
+    """One run of several for the same thing; the others, which only a lost reply can have made, go into the bin."""
+    first = describe.fullest(runs)
     for run in runs:
         if run is not first:
             store.delete(run.run_id)

@@ -2,13 +2,14 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Trial
 from sweeps.record.datasets import Dataset, datasets
+from sweeps.record.describe import is_whole
 from sweeps.record.note import NOTE, sweep_note
 from sweeps.record.page import trials_page
 from sweeps.record.store import RecordError, Run, Store
@@ -61,15 +62,21 @@ class Overview:
                 store.tag_experiment(parent.experiment_id, key, wanted)
             self.has_view = True
 
-    def points(self, parent: Run) -> list[Point]:
+    def points(self, parent: Run, lengths: Mapping[str, int] | None = None) -> list[Point]:
         """What is missing of the curves of the sweep.
 
         A trial has its place on them once all trials before it have ended, so that they are the same after any crash.
+
+        Args:
+            parent: The run of the sweep.
+            lengths: How many points it has of each curve, to see whether some are lost; None takes it to have all it was sent.
         """
         sent = int(parent.metrics.get(NUM_TRIALS, 0))
-        if not self._has_ended(sent):
+        if lengths is None and not self._has_ended(sent):
             return []
-        points = sweep_curves(self._config, self._ended_in_order())
+        points = sweep_curves(self._config, self._trials.values())
+        if lengths is not None and not is_whole(lengths, [point for point in points if point.step <= sent]):
+            return points
         return [point for point in points if point.step > sent]
 
     def note(
@@ -110,19 +117,13 @@ class Overview:
     def _has_ended(self, number: int) -> bool:
         return number in self._trials and self._trials[number].outcome is not None
 
-    def _ended_in_order(self) -> list[Trial]:
-        found: list[Trial] = []
-        while self._has_ended(len(found)):
-            found.append(self._trials[len(found)])
-        return found
 
-
-def sweep_curves(config: SweepConfig, trials: Sequence[Trial]) -> list[Point]:
+def sweep_curves(config: SweepConfig, trials: Iterable[Trial]) -> list[Point]:
     """The curves of a sweep over its trials: the best so far, what was spent, how many ended how.
 
     Args:
         config: The sweep.
-        trials: Its trials from number 0 on, all of them ended.
+        trials: Its trials; those count that have ended, with all before them.
 
     Returns:
         Points whose step is the number of trials until then.
@@ -130,7 +131,7 @@ def sweep_curves(config: SweepConfig, trials: Sequence[Trial]) -> list[Point]:
     counts: Counter[str] = Counter()
     hours = 0.0
     points: list[Point] = []
-    for step, (trial, best) in enumerate(best_so_far(trials, config.mode), start=1):
+    for step, (trial, best) in enumerate(best_so_far(_ended_in_order(trials), config.mode), start=1):
         counts[str(trial.outcome)] += 1
         hours += trial.busy_s / 3600
         values = {f"sweep/{kind}": float(count) for kind, count in counts.items()} | {"sweep/trial_hours": hours}
@@ -144,3 +145,10 @@ def sweep_curves(config: SweepConfig, trials: Sequence[Trial]) -> list[Point]:
         named = [*values.items(), (NUM_TRIALS, float(step))]
         points += [Point(key=key, step=step, value=value, timestamp_ms=moment) for key, value in named]
     return points
+
+
+def _ended_in_order(trials: Iterable[Trial]) -> Iterator[Trial]:
+    for place, trial in enumerate(sorted(trials, key=lambda trial: trial.number)):
+        if trial.number != place or trial.outcome is None:
+            return
+        yield trial

@@ -16,6 +16,7 @@ from sweeps.record.check import check
 from sweeps.record.page import page
 from sweeps.record.runs import Runs, runs_at
 from sweeps.record.store import RecordError, Run, Store
+from sweeps.record.upload import model_place
 from sweeps.record.view import TAG, view_key
 from sweeps.redact import public
 from sweeps.settings.places import TRACKING, default_storage, default_tracking
@@ -123,15 +124,23 @@ class RecordedSweep:
         """The trials that no other beats in everything that is wanted. Raises RecordError."""
         return pareto(self.candidates(), self.objectives)
 
+    def has_model(self, *, trial: int, seed: int) -> bool:
+        """Whether MLflow has the weights of a trial, as those of the winner."""
+        return self.tags.get(tags.MODEL) == tags.weights_key(trial, seed)
+
+    def without_model(self, *, trial: int, seed: int) -> RecordError:
+        """The error of whoever needs weights that are neither here nor in MLflow."""
+        place = next((run.tags.get(tags.CHECKPOINT) for run in self._family if _is(run, trial, seed)), None)
+        return RecordError(
+            f"the weights of trial {trial} are not in MLflow, which gets those of the winner, at the end and if they are not"
+            f" larger than keep.max_upload_gb; they were written to {place or 'nowhere'}, which is not on this machine"
+        )
+
     def download_model(self, folder: Path, *, trial: int, seed: int) -> Path:
         """Fetches the checkpoint folder of a trial, which MLflow has of the winner alone. Raises RecordError."""
-        if self.tags.get(tags.MODEL) != f"{trial}, seed {seed}":
-            place = next((run.tags.get(tags.CHECKPOINT) for run in self._family if _is(run, trial, seed)), None)
-            raise RecordError(
-                f"the weights of trial {trial} are not in MLflow, which gets those of the winner, at the end and if they are not"
-                f" larger than keep.max_upload_gb; they were written to {place or 'nowhere'}, which is not on this machine"
-            )
-        return Store(self.uri).download(self.run_id, "model", folder)
+        if not self.has_model(trial=trial, seed=seed):
+            raise self.without_model(trial=trial, seed=seed)
+        return Store(self.uri).download(self.run_id, model_place(tags.weights_key(trial, seed)), folder)
 
     def page(self, base_url: str) -> str:
         """The address that opens its trials, best first, with their curves."""
@@ -170,7 +179,7 @@ def find(name: str, *, tracking: str | None = None) -> RecordedSweep:
     newest = named[-1].tags[tags.ID]
     if len({run.tags[tags.ID] for run in named}) > 1:
         _log.warning("%d sweeps are named '%s' at %s; this is the newest", len(named), name, public(uri))
-    return _read(next(run for run in named if run.tags[tags.ID] == newest), uri, runs)
+    return _read(describe.fullest(run for run in named if run.tags[tags.ID] == newest), uri, runs)
 
 
 def find_all(*, tracking: str | None = None) -> list[RecordedSweep]:
@@ -179,10 +188,10 @@ def find_all(*, tracking: str | None = None) -> list[RecordedSweep]:
     if problems := check(uri, create=False):
         raise ConfigError([replace(problem, where=why) for problem in problems])
     runs = runs_at(uri)
-    first: dict[str, Run] = {}
+    sweeps: dict[str, list[Run]] = {}
     for run in runs({tags.ROLE: "sweep"}):
-        first.setdefault(run.tags[tags.ID], run)
-    return [_read(run, uri, runs) for run in reversed(first.values())]
+        sweeps.setdefault(run.tags[tags.ID], []).append(run)
+    return [_read(describe.fullest(those), uri, runs) for those in reversed(sweeps.values())]
 
 
 def locate(name: str, *, tracking: str | None = None) -> tuple[str, str]:

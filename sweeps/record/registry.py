@@ -1,6 +1,7 @@
 """A model of a sweep in MLflow's model registry, as `mlflow.transformers` loads it: safetensors and JSON, no pickle."""
 
 import logging
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -11,12 +12,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sweeps.record.store import RecordError, Store
+from sweeps.record.upload import Progress, model_place, upload
 
 if TYPE_CHECKING:
     from transformers import Pipeline
-
-ARTIFACT = "registered"
-"""Folder among the artifacts of the sweep's run, one below it for each version."""
 
 
 def register(
@@ -24,6 +23,7 @@ def register(
     *,
     run_id: str,
     key: str,
+    weights: Path | None,
     pipeline: "Callable[[], Pipeline]",
     model: str,
     alias: str | None = None,
@@ -35,6 +35,7 @@ def register(
         uri: The tracking address.
         run_id: The sweep's run, whose artifact it becomes.
         key: What tells these weights from any others of the run.
+        weights: The checkpoint folder; None if it is among the artifacts already.
         pipeline: Loads the model with its tokenizer; not called where the version is there already.
         model: Name of the registered model, which is made if there is none.
         alias: Moved to this version.
@@ -47,15 +48,17 @@ def register(
         RecordError: MLflow could not be reached, or refused.
     """
     store = Store(uri)
-    place = f"{ARTIFACT}/{key}"
     found = store.version(model, run_id=run_id, key=key)
     if found is None:
+        inside = model_place(key)
+        if weights is not None:
+            upload(store, run_id, weights, Progress(), to=inside, go_on=True)
+        place, _, binary = inside.rpartition("/")
         with tempfile.TemporaryDirectory() as folder:
-            saved = Path(folder) / "model"
+            saved = Path(folder) / "saved"
             _save(pipeline(), saved)
-            for file in sorted(each for each in saved.rglob("*") if each.is_file()):
-                inside = file.parent.relative_to(saved).as_posix()
-                store.upload(run_id, file, to=place if inside == "." else f"{place}/{inside}")
+            shutil.rmtree(saved / binary)  # the weights are there already
+            upload(store, run_id, saved, Progress(), to=place)
         found = store.new_version(model, run_id=run_id, place=place, key=key, tags=tags)
     if alias is not None:
         store.set_alias(model, alias, found)

@@ -1,21 +1,21 @@
 # ruff: noqa: S608 - what is put into SQL here are places of values, never values
 """The runs at a tracking address, read without MLflow's client, whose import alone takes longer than everything here.
 
-A database is asked in SQL, a server over its REST interface. What comes out is what `Store.runs` gives, which a contract
-suite compares on each kind of address.
+A database is asked in SQL, a server over its REST interface. What comes out is what `Store` gives, which a contract suite
+compares on each kind of address.
 """
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from sweeps.record.check import sqlite_path
+from sweeps.record.rest import RestRuns
 from sweeps.record.store import RecordError, Run, Store
+from sweeps.redact import redact
 
 _TIMEOUT_S = 20.0
-_PAGE = 1000
 
 Query = Callable[[str, Mapping[str, str]], Sequence[Sequence[Any]]]
 """Asks a database: SQL with `:name` in it, and the values of these names."""
@@ -27,11 +27,14 @@ class Runs(Protocol):
     def __call__(self, tags: Mapping[str, str]) -> list[Run]:
         """All runs that carry these tags, the oldest first. Raises RecordError."""
 
+    def lengths(self, tags: Mapping[str, str]) -> dict[str, dict[str, int]]:
+        """Of the same runs: id -> metric -> how many steps have a value. Raises RecordError."""
+
 
 def runs_at(uri: str) -> Runs:
     """The runs at a tracking address that `check` has found to be in order."""
     if uri.startswith(("http://", "https://")):
-        return _Server(uri)
+        return RestRuns(uri)
     if uri.startswith("sqlite:///"):
         return _Database(_sqlite, uri)
     return _Database(_sqlalchemy, uri) if uri.startswith("postgresql") else _Client(uri)
@@ -46,6 +49,10 @@ class _Client:
     def __call__(self, tags: Mapping[str, str]) -> list[Run]:
         return self._store.runs(self._store.experiments(), tags=tags)
 
+    def lengths(self, tags: Mapping[str, str]) -> dict[str, dict[str, int]]:
+        runs = [run for run in self(tags) if run.metrics]
+        return {run.run_id: {key: self._store.length(run.run_id, key) for key in run.metrics} for run in runs}
+
 
 class _Database:
     def __init__(self, connect: Callable[[str], Any], uri: str) -> None:
@@ -53,19 +60,7 @@ class _Database:
         self._uri = uri
 
     def __call__(self, tags: Mapping[str, str]) -> list[Run]:
-        values = {
-            f"{kind}{place}": said
-            for place, tag in enumerate(tags.items())
-            for kind, said in zip("kv", tag, strict=True)
-        }
-        tagged = "".join(
-            f" AND EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid AND t.key = :k{place} AND t.value = :v{place})"
-            for place in range(len(tags))
-        )
-        wanted = (
-            "FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id"
-            f" WHERE r.lifecycle_stage = 'active' AND e.lifecycle_stage = 'active'{tagged}"
-        )
+        wanted, values = _condition(tags)
         inside = f"WHERE run_uuid IN (SELECT r.run_uuid {wanted})"
         with self._connect(self._uri) as ask:
             found = ask(
@@ -88,6 +83,31 @@ class _Database:
             )
             for run_id, experiment_id, status, started_ms in found
         ]
+
+    def lengths(self, tags: Mapping[str, str]) -> dict[str, dict[str, int]]:
+        wanted, values = _condition(tags)
+        counted = (
+            f"SELECT run_uuid, key, COUNT(DISTINCT step) FROM metrics WHERE run_uuid IN (SELECT r.run_uuid {wanted})"
+            " GROUP BY run_uuid, key"
+        )
+        with self._connect(self._uri) as ask:
+            return _by_run(ask(counted, values))
+
+
+def _condition(tags: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """What follows SELECT, of the runs `r` that carry these tags; and the values of the names in it."""
+    values = {
+        f"{kind}{place}": said for place, tag in enumerate(tags.items()) for kind, said in zip("kv", tag, strict=True)
+    }
+    tagged = "".join(
+        f" AND EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid AND t.key = :k{place} AND t.value = :v{place})"
+        for place in range(len(tags))
+    )
+    wanted = (
+        "FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id"
+        f" WHERE r.lifecycle_stage = 'active' AND e.lifecycle_stage = 'active'{tagged}"
+    )
+    return wanted, values
 
 
 def _by_run(rows: Any) -> dict[str, dict[str, Any]]:
@@ -122,86 +142,15 @@ def _sqlite(uri: str) -> Iterator[Query]:
 
 @contextmanager
 def _sqlalchemy(uri: str) -> Iterator[Query]:
-    """A PostgreSQL database."""
+    """A PostgreSQL database at one moment."""
     import sqlalchemy
 
     try:
-        engine = sqlalchemy.create_engine(uri)
+        engine = sqlalchemy.create_engine(uri, isolation_level="REPEATABLE READ")
         try:
             with engine.connect() as connection:
                 yield lambda sql, values: connection.execute(sqlalchemy.text(sql), dict(values)).all()
         finally:
             engine.dispose()
     except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
-        raise RecordError(str(error).splitlines()[0]) from error
-
-
-class _Server:
-    def __init__(self, uri: str) -> None:
-        self._url = f"{uri.rstrip('/')}/api/2.0/mlflow"
-
-    def __call__(self, tags: Mapping[str, str]) -> list[Run]:
-        experiments = list(self._pages("experiments/search", "experiments", {}))
-        if not experiments:
-            return []
-        wanted = " AND ".join(f"tags.\"{key}\" = '{value}'" for key, value in tags.items())
-        asked = {
-            "experiment_ids": [each["experiment_id"] for each in experiments],
-            "filter": wanted,
-            "order_by": ["attributes.start_time ASC"],
-        }
-        return [_run(each) for each in self._pages("runs/search", "runs", asked)]
-
-    def _pages(self, path: str, key: str, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        token: str | None = None
-        while True:
-            page = self._post(path, {**asked, "max_results": _PAGE, **({"page_token": token} if token else {})})
-            yield from page.get(key, [])
-            token = page.get("next_page_token")
-            if not token:
-                return
-
-    def _post(self, path: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """One request, with the login that MLflow's own client takes from the environment."""
-        import requests
-
-        name, word, token = (os.environ.get(f"MLFLOW_TRACKING_{part}") for part in ("USERNAME", "PASSWORD", "TOKEN"))
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        certificate: bool | str = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or (
-            os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() not in ("true", "1")
-        )
-        try:
-            answer = requests.post(
-                f"{self._url}/{path}",
-                json=asked,
-                headers=headers,
-                auth=(name, word or "") if name else None,
-                verify=certificate,
-                timeout=_TIMEOUT_S,
-            )
-        except requests.RequestException as error:
-            raise RecordError(f"the MLflow server did not answer ({type(error).__name__})") from error
-        if not answer.ok:
-            raise RecordError(f"the MLflow server refused (HTTP {answer.status_code} at {path})")
-        try:
-            said: dict[str, Any] = answer.json()
-        except ValueError:
-            raise RecordError(f"the server does not answer as MLflow does (at {path})") from None
-        return said
-
-
-def _run(found: Mapping[str, Any]) -> Run:
-    info, data = found["info"], found.get("data", {})
-    return Run(
-        run_id=info["run_id"],
-        experiment_id=str(info["experiment_id"]),
-        status=info["status"],
-        started_ms=int(info.get("start_time") or 0),
-        tags=_pairs(data.get("tags", [])),
-        params=_pairs(data.get("params", [])),
-        metrics={each["key"]: float(each.get("value", 0.0)) for each in data.get("metrics", [])},
-    )
-
-
-def _pairs(listed: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    return {each["key"]: each.get("value", "") for each in listed}
+        raise RecordError(redact(str(error).splitlines()[0])) from error

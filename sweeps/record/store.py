@@ -8,8 +8,9 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sweeps.record.check import sqlite_path
 from sweeps.record.database import create_database
@@ -32,8 +33,8 @@ _SETTINGS = {
 }
 _EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
 """So that MLflow opens it as training runs and not as conversations."""
-_METRICS_PER_REQUEST = 800
-"""MLflow takes 1000 entries in one request, params and tags among them."""
+_METRICS_PER_REQUEST, _PARAMS_PER_REQUEST = 800, 100
+"""MLflow takes 1000 entries in one request, at most 100 params and 100 tags among them."""
 _PAGE = 1000
 _KEY = "sweep.weights"
 """Tag of a registered version: which weights of its run it is."""
@@ -142,6 +143,11 @@ class Store:
                 if not token:
                     return runs
 
+    def length(self, run_id: str, key: str) -> int:
+        """How many steps of a metric have a value."""
+        with _errors():
+            return len({each.step for each in self._client.get_metric_history(run_id, key)})
+
     def create(self, experiment_id: str, *, name: str, tags: Mapping[str, str], started_ms: int) -> Run:
         """Begins a run."""
         with _errors():
@@ -154,19 +160,15 @@ class Store:
         from mlflow.entities import Metric, Param, RunTag
 
         metrics = [Metric(point.key, _charted(point.value), point.timestamp_ms, point.step) for point in points]
-        batches = [metrics[at : at + _METRICS_PER_REQUEST] for at in range(0, len(metrics), _METRICS_PER_REQUEST)] or [
-            []
-        ]
+        parts = (
+            _parts(metrics, _METRICS_PER_REQUEST),
+            _parts([Param(key, value) for key, value in params.items()], _PARAMS_PER_REQUEST),
+            _parts([RunTag(key, value) for key, value in tags.items()], _PARAMS_PER_REQUEST),
+        )
         with _errors():
-            for batch in batches[:-1]:
-                self._client.log_batch(run_id, metrics=batch, synchronous=True)
-            self._client.log_batch(
-                run_id,
-                metrics=batches[-1],
-                params=[Param(key, value) for key, value in params.items()],
-                tags=[RunTag(key, value) for key, value in tags.items()],
-                synchronous=True,
-            )
+            # The tags, which say what the run has come to, are in the last request, once all the rest is there.
+            for some, settings, words in reversed([*zip_longest(*map(reversed, parts), fillvalue=())]):
+                self._client.log_batch(run_id, metrics=some, params=settings, tags=words, synchronous=True)
 
     def log_datasets(self, run_id: str, datasets: Sequence[Dataset]) -> None:
         """Says what data a run has used. What is there already is not said again."""
@@ -260,6 +262,10 @@ def _time_to_store(file: Path) -> Iterator[None]:
         yield
     finally:
         os.environ[name] = before
+
+
+def _parts(items: list[Any], size: int) -> list[list[Any]]:
+    return [items[at : at + size] for at in range(0, len(items), size)]
 
 
 def _plain(run: "mlflow.entities.Run") -> Run:

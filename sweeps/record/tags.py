@@ -30,14 +30,14 @@ PARETO = "sweep.pareto"
 MODE = "sweep.mode"
 WINNER = "sweep.winner"
 MODEL = "sweep.model"
-"""The trial whose model is among the artifacts, and its seed."""
+"""Which of the weights among the artifacts are the winner's; see `weights_key`."""
 MODEL_BEGUN = "sweep.model_begun"
 """The same, from before its first file is sent."""
 ENDED = "sweep.ended"
 """Why no more trials were tried."""
 FOLDER = "sweep.folder"
-CHANGED = "sweep.changed"
-"""JSON of params whose value has changed since they were logged: MLflow's params cannot."""
+CHANGED = "sweep.changed."
+"""Prefix of a param whose value has changed since it was logged: MLflow's params cannot."""
 PARENT = "mlflow.parentRunId"
 
 Role = Literal["sweep", "trial", "confirmation"]
@@ -46,3 +46,8 @@ RUNNING = "running"
 """Outcome of a trial that lives."""
 STOPPED = "stopped"
 """Outcome of a trial that was alive when its sweep was stopped; a resume takes it up again."""
+
+
+def weights_key(trial: int, seed: int) -> str:
+    """What tells the weights of a trial, or of its training with another seed, from all others of a sweep."""
+    return f"{trial}-{seed}"

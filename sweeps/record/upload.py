@@ -10,6 +10,14 @@ import psutil
 from sweeps.record.store import Store
 
 
+def model_place(key: str) -> str:
+    """Where the checkpoint folder of some weights is among the artifacts of a sweep's run.
+
+    It is where MLflow looks for weights below the folder of a model, so that what a registered version has besides lies around it.
+    """
+    return f"models/{key}/model"
+
+
 class Progress:
     """Whether the record gets on, for whoever waits for it. Any thread may ask."""
 

@@ -1,12 +1,11 @@
 """All sweeps that can be seen from here."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sweeps.disk.folder import SweepFolder
-from sweeps.disk.lease import is_driven
 from sweeps.record import RecordError, tags
 from sweeps.record.reader import RecordedSweep, find_all
 from sweeps.results.state import State, Status
@@ -77,10 +76,10 @@ def _is_here(recorded: RecordedSweep, folders: Mapping[str, SweepFolder]) -> boo
 
 
 def _of_record(recorded: RecordedSweep, folder: SweepFolder | None) -> Listed:
-    """As the record has it. MLflow believes that a sweep runs whose driver was killed; its folder knows better."""
+    """As the record has it. MLflow believes that a sweep runs that is paused, or whose driver was killed; its folder knows better."""
     found = of_record(recorded)
-    if found.state == "running" and folder is not None and not is_driven(folder):
-        found = replace(found, state="stopped")
+    if found.state == "running" and folder is not None:
+        found = of_folder(folder)
     return _listed(found, where=recorded.address, started_ms=recorded.started_ms)
 
 

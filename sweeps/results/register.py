@@ -1,12 +1,15 @@
 """The winner of a sweep as a version of a model in MLflow's registry."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from sweeps.best import NoBestError, best_of
+from sweeps.best import Best, NoBestError, best_of
 from sweeps.config import SweepConfig
 from sweeps.record import RecordError
-from sweeps.record.reader import find
+from sweeps.record.reader import RecordedSweep, find
+from sweeps.record.tags import weights_key
+from sweeps.settings.keep import KeepConfig
 from sweeps.settings.registry import RegistryConfig
 from sweeps.winner.choice import Choice, noted
 from trainer.checkpoint import CheckpointError
@@ -80,7 +83,8 @@ def register(
     version = put(
         recorded.uri,
         run_id=recorded.run_id,
-        key=f"{best.trial}-{best.seeds[0]}",
+        key=weights_key(best.trial, best.seeds[0]),
+        weights=_to_be_sent(best, recorded),
         pipeline=best.pipeline,
         model=checked.model,
         alias=checked.alias,
@@ -89,3 +93,19 @@ def register(
     )
     uri = f"models:/{model}@{alias}" if alias else f"models:/{model}/{version}"
     return Registered(model=model, version=version, alias=alias, uri=uri, trial=best.trial)
+
+
+def _to_be_sent(best: Best, recorded: RecordedSweep) -> Path | None:
+    """The checkpoint folder, if MLflow does not have it yet. Raises RecordError where it may not go there."""
+    if recorded.has_model(trial=best.trial, seed=best.seeds[0]):
+        return None
+    folder = Path(best.checkpoint or "")
+    if best.checkpoint is None or not folder.is_dir():
+        raise recorded.without_model(trial=best.trial, seed=best.seeds[0])
+    size_gb = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e9
+    limit_gb = KeepConfig.model_validate(recorded.config["keep"]).max_upload_gb
+    if size_gb > limit_gb:
+        raise RecordError(
+            f"the weights of trial {best.trial} are {size_gb:.3g} GB, and keep.max_upload_gb is {limit_gb:g}: MLflow does not get them"
+        )
+    return folder

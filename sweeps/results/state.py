@@ -7,8 +7,8 @@ from typing import Any, Literal
 from sweeps.contract import Scalar
 from trainer.config import Mode
 
-State = Literal["running", "stopped", "finished", "failed"]
-"""`stopped` can be resumed; of a sweep that `failed` no trial has succeeded."""
+State = Literal["running", "paused", "stopped", "finished", "failed"]
+"""`paused` begins no new trials; `stopped` can be resumed; of a sweep that `failed` no trial has succeeded."""
 
 ALIVE = ("running", "stopped")
 """Outcomes of trials that have not ended: a resume takes those that were stopped up again."""

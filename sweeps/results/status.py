@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 from sweeps.contract import Kind, Trial
 from sweeps.disk.folder import SweepFolder
 from sweeps.disk.lease import Owner, read_owner
-from sweeps.record import RecordError, tags
+from sweeps.record import RecordError, describe, tags
 from sweeps.record.reader import RecordedSweep, find
 from sweeps.record.store import Run
 from sweeps.results.state import Driver, Leader, RecordState, RunningTrial, State, Status
+from sweeps.steering.requests import Pause, Unpause
 from sweeps.winner.selection import Candidate, choose, from_trials
 from trainer.document import ConfigError
 
 if TYPE_CHECKING:
     from sweeps.config import SweepConfig
+    from sweeps.study.reading import Kept
 
 _RUNS = Path("runs")
 _ENDED: dict[str, State] = {"RUNNING": "running", "KILLED": "stopped", "FAILED": "failed"}
@@ -46,13 +48,15 @@ def of_folder(folder: SweepFolder) -> Status:
     """How the sweep of a folder stands. Changes nothing there. Raises ConfigError."""
     from sweeps.spending.cost import cost_of
     from sweeps.steering.asking import read_config
+    from sweeps.study.reading import read_study
 
     config = read_config(folder)
-    trials = _trials(config, folder)
-    fresh = _trials(config.model_copy(update={"name": f"{config.name}/confirm"}), folder.confirm)
+    kept = read_study(config, folder)
+    confirmed = read_study(config.model_copy(update={"name": f"{config.name}/confirm"}), folder.confirm)
+    trials, fresh = (each.trials if each else [] for each in (kept, confirmed))
     owner = read_owner(folder.lease)
     driven = owner is not None and owner.alive()
-    recorded, kept = _recorded(config, trials)
+    recorded, record = _recorded(config, trials)
     ranking = choose(
         from_trials(trials, config.metric),
         from_trials(fresh, config.metric),
@@ -61,7 +65,9 @@ def of_folder(folder: SweepFolder) -> Status:
     )
     everything = [*trials, *fresh]
     running = [trial for trial in everything if trial.outcome is None]
-    state = "running" if driven else _state(everything, folder)
+    state = _state(everything, folder)
+    if owner is not None and driven:
+        state = "paused" if kept is not None and _is_paused(kept, owner) else "running"
     over = state in ("finished", "failed")
     num_trials = max(config.num_trials, len(trials))
     num_fresh = min(config.confirm.top_k, num_trials) * config.confirm.seeds if config.confirm else 0
@@ -83,7 +89,7 @@ def of_folder(folder: SweepFolder) -> Status:
         if over
         else _left_s([trial.busy_s for trial in everything if trial.outcome], num_trials + num_fresh, len(running)),
         driver=None if owner is None else _driver(owner, alive=driven),
-        record=kept,
+        record=record,
         source="study",
     )
 
@@ -131,23 +137,11 @@ def of_record(recorded: RecordedSweep) -> Status:
     )
 
 
-def _trials(config: "SweepConfig", folder: SweepFolder) -> list[Trial]:
-    """The trials of the study; none before it was begun."""
-    from sweeps.study.reading import read_trials
-
-    if config.storage.study is None and not folder.journal.is_file():
-        return []
-    try:
-        return read_trials(config, folder)
-    except KeyError:
-        return []
-
-
 def _recorded(config: "SweepConfig", trials: Sequence[Trial]) -> tuple[RecordedSweep | None, RecordState]:
     """What MLflow has of a sweep, and whether that is all of the trials."""
     try:
         recorded = find(config.name, tracking=config.tracking.uri)
-        runs = {int(run.tags[tags.TRIAL]): run for run in recorded.runs("trial")}
+        runs = {number: describe.fullest(those) for number, those in describe.by_trial(recorded.runs("trial")).items()}
     except ConfigError as error:
         missing = any("no sweep" in problem.message for problem in error.problems)
         return None, RecordState(state="behind" if missing else "unreachable", num_behind=len(trials))
@@ -165,10 +159,23 @@ def _state(trials: Sequence[Trial], folder: SweepFolder) -> State:
     """How a sweep without a driver was left."""
     if any(trial.outcome is None for trial in trials) or not trials:
         return "stopped"
-    if folder.test_results.is_file():
-        return "finished"
+    if folder.test_results.is_file() and folder.test_results.stat().st_mtime * 1000 >= _ended_ms(trials):
+        return "finished"  # else it was extended since
     bad = (Kind.FAILED, Kind.LOST, Kind.DIVERGED, Kind.OUT_OF_MEMORY)
     return "failed" if folder.report.is_file() and all(trial.outcome in bad for trial in trials) else "stopped"
+
+
+def _ended_ms(trials: Sequence[Trial]) -> int:
+    return max(trial.finished_ms or 0 for trial in trials)
+
+
+def _is_paused(kept: "Kept", owner: Owner) -> bool:
+    """Whether its driver begins no new trials: it was asked that last, and has begun none since. A pause lasts as long as the driver."""
+    words = [each for each in kept.answers if each.accepted and each.request in (str(Pause()), str(Unpause()))]
+    last = words[-1] if words else None
+    if last is None or last.request != str(Pause()) or last.at_ms < 1000 * owner.started:
+        return False
+    return all(trial.started_ms <= last.at_ms for trial in kept.trials)
 
 
 def _outcome(run: Run) -> str:

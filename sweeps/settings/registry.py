@@ -16,7 +16,7 @@ PIPELINES = {
 
 
 class RegistryConfig(Section):
-    """The registered model that the winner becomes a version of, once it is tested; `keep.max_upload_gb` does not hold for it."""
+    """The registered model that the winner becomes a version of, once it is tested; none whose weights `keep.max_upload_gb` keeps out of MLflow."""
 
     model: Annotated[str, Field(min_length=1, pattern=r"^[^/:]+$")]
     """Its name in the registry; made if there is none."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
-from sweeps.config import SweepConfig, dump
+from sweeps.config import SECRET, SweepConfig, dump
 from sweeps.contract import Launcher, TrialFunction
 from sweeps.disk.folder import SweepFolder, write_atomically
 from sweeps.disk.lease import is_driven
@@ -32,7 +32,7 @@ def find_folder(name: str, *, storage: Path) -> SweepFolder:
 
 def read_config(folder: SweepFolder, assignments: Sequence[str] = ()) -> SweepConfig:
     """The configuration of a sweep as it lies there now, with overrides. Raises ConfigError."""
-    document = Document.read(folder.config)
+    document = Document.read(folder.config, secret=SECRET)
     for assignment in assignments:
         document.set(assignment)
     document.put(("storage", "path"), str(folder.path.parent), flag=str(folder.path))

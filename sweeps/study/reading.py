@@ -7,6 +7,8 @@ import optuna
 from sweeps.config import SweepConfig
 from sweeps.contract import Trial
 from sweeps.disk.folder import SweepFolder
+from sweeps.steering.requests import Answer
+from sweeps.study.requests import Requests
 from sweeps.study.snapshot import is_own, num_imported, to_trial
 from sweeps.study.storage import open_to_read
 
@@ -18,10 +20,12 @@ class Kept:
     Attributes:
         sweep_id: What tells this sweep from any other of the same name; None before its driver has drawn it.
         trials: Every trial, by number.
+        answers: To all that people have asked of it, in that order.
     """
 
     sweep_id: str | None
     trials: list[Trial]
+    answers: list[Answer]
 
 
 def read_trials(config: SweepConfig, folder: SweepFolder) -> list[Trial]:
@@ -48,4 +52,5 @@ def read_study(config: SweepConfig, folder: SweepFolder) -> Kept | None:
     return Kept(
         sweep_id=study.user_attrs.get("id"),
         trials=[to_trial(each, folder, first=first) for each in trials if is_own(each)],
+        answers=Requests(study, taken=()).answers(),
     )

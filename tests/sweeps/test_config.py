@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from search_spaces import SHIPPED
+from sweeps.cli import main
 from sweeps.config import EXAMPLES, dump, load
+from sweeps.errors import Exit
 from trainer.document import ConfigError
 
 GOOD = """\
@@ -122,6 +124,30 @@ def test_flags_override_and_are_named_when_they_are_wrong(tmp_path: Path) -> Non
         "--set train.epochs=0: train.epochs: input should be greater than or equal to 1, got 0"
     ]
     assert "section.key=value" in problems(path, "train.epochs")[0]
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "notify.webhook=hooks.example.org/hush-hush",
+        "notify.webhok=https://hooks.example.org/hush-hush",
+        "notify=hooks.example.org/hush-hush",
+        "tracking.uri=postgres://team:hush-hush@host/mlflow",
+        "storage.study=mysql:/team:hush-hush@host/study",
+        "budget.trials=https://hooks.example.org/hush-hush",
+        "notify.webhook=[hush-hush",
+    ],
+)
+def test_what_may_be_a_secret_is_not_repeated(
+    tmp_path: Path, assignment: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["sweeps", "plan", str(write(tmp_path, GOOD)), "--set", assignment])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert ended.value.code == Exit.CONFIG
+    assert assignment.partition("=")[0] in said.err
+    assert "hush" not in said.out + said.err
 
 
 def test_what_was_written_down_is_read_as_the_same(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from sweeps.contract import Kind, TrialSpec
-from sweeps.disk.history import History
 from sweeps.disk.lease import Owner
 from sweeps.errors import PreflightError
 from sweeps.launchers.in_process import InProcess
+from sweeps.mending.doctor import examine
 from sweeps.mending.sync import sync
 from sweeps.record.reader import find
 from sweeps.settings.resources import ResourcesConfig
@@ -61,18 +61,32 @@ def test_a_lost_record_is_written_anew(tmp_path: Path, migrated: Path) -> None:
     assert find("synthetic", tracking=config.tracking.uri).test == {"test_accuracy": 0.75}
 
 
-def test_a_record_that_lost_points_has_them_again_after_a_rebuild(tmp_path: Path, migrated: Path) -> None:
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "key = 'train_loss'",
+        "key = 'train_loss' AND step = 20",
+        "key = 'sweep/trials' AND step = 2",
+        "key LIKE 'sweep/%'",
+    ],
+)
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_record_that_lost_points_has_them_again(tmp_path: Path, migrated: Path, lost: str, *, anew: bool) -> None:
+    """Also in the middle of a curve, where the last value is the same."""
     config, folder = ended_sweep(tmp_path, migrated)
     sync(config, folder)
+    before = _curves(config.tracking.uri)
     ids = {name: run.run_id for name, run in runs(config).items()}
-    _execute(config.tracking.uri, "DELETE FROM metrics WHERE key = 'train_loss'")
-    _execute(config.tracking.uri, "DELETE FROM latest_metrics WHERE key = 'train_loss'")
-    assert sync(config, folder).recorded
-    assert "train_loss" not in runs(config)["trial 0"].metrics  # what ended is taken to be whole
-    assert sync(config, folder, anew=True).recorded
+    _execute(config.tracking.uri, f"DELETE FROM metrics WHERE {lost}")
+    if "step" not in lost:
+        _execute(config.tracking.uri, f"DELETE FROM latest_metrics WHERE {lost}")
+    assert _curves(config.tracking.uri) != before
+    (finding,) = examine(config, folder).findings
+    assert "not whole" in finding.what
+    assert sync(config, folder, anew=anew).recorded
+    assert examine(config, folder).findings == []
     assert {name: run.run_id for name, run in runs(config).items()} == ids
-    points = [each.value for each in History(folder.history).read(0) if each.key == "train_loss"]
-    assert _curve(config.tracking.uri, ids["trial 0"]) == points
+    assert _curves(config.tracking.uri) == before
 
 
 def test_a_sweep_that_is_not_over_stays_so(tmp_path: Path, migrated: Path) -> None:
@@ -134,7 +148,9 @@ def _execute(uri: str, statement: str) -> None:
         assert connection.execute(statement).rowcount
 
 
-def _curve(uri: str, run_id: str) -> list[float]:
-    from mlflow import MlflowClient
-
-    return [each.value for each in MlflowClient(uri).get_metric_history(run_id, "train_loss")]
+def _curves(uri: str) -> list[tuple[object, ...]]:
+    """Every point of every run, and the last values."""
+    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as connection:
+        tables = ("metrics", "latest_metrics")
+        asked = [f"SELECT run_uuid, key, step, value, timestamp FROM {table} ORDER BY 1, 2, 3" for table in tables]
+        return [row for each in asked for row in connection.execute(each)]

@@ -35,7 +35,7 @@ class Postgres:
 
     @property
     def uri(self) -> str:
-        return f"postgresql://{USER}:{PASSWORD}@{_HOST}:{self.port}/{DATABASE}"
+        return self._uri(DATABASE)
 
     def __enter__(self) -> Self:
         password = self._folder / "password"
@@ -46,7 +46,7 @@ class Postgres:
         words = ["--pgdata", str(self._data), "--username", USER, "--pwfile", str(password), "--encoding", "UTF8"]
         self._call(_program("initdb"), *words, "--auth", "scram-sha-256", "--locale", "C")
         self.start()
-        self.execute(f"CREATE DATABASE {DATABASE}", database="postgres")
+        self.create(DATABASE)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -74,6 +74,14 @@ class Postgres:
         self._process.kill()
         self._process.wait()
         (self._data / "postmaster.pid").unlink(missing_ok=True)
+
+    def create(self, database: str) -> str:
+        """Makes a database, and returns its address."""
+        self.execute(f"CREATE DATABASE {database}", database="postgres")
+        return self._uri(database)
+
+    def _uri(self, database: str) -> str:
+        return f"postgresql://{USER}:{PASSWORD}@{_HOST}:{self.port}/{database}"
 
     def execute(self, *statements: str, database: str = DATABASE) -> None:
         connection = self._connect(database)

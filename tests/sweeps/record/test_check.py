@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.record import check
+from tests.sweeps.record.postgres import Postgres
 
 
 def said(uri: str, *, create: bool = True) -> str:
@@ -104,3 +105,10 @@ def test_a_server_of_something_else(other_server: str) -> None:
 def test_a_database_that_cannot_be_used() -> None:
     assert "the database cannot be used" in said("postgresql://user:secret@127.0.0.1:1/mlflow")
     assert "secret" not in said("postgresql://user:secret@127.0.0.1:1/mlflow")
+
+
+@pytest.mark.slow
+def test_a_database_that_is_still_empty(postgres: Postgres) -> None:
+    uri = postgres.create("empty")
+    assert check(uri, create=True) == []
+    assert "MLflow has never been in this database" in said(uri, create=False)

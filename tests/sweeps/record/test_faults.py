@@ -156,4 +156,4 @@ def test_a_large_model_on_a_slow_way_takes_the_time_it_takes(sweep: Sweep, proxy
     started = time.monotonic()
     assert record.finish("finished", winner=from_trials([winner], METRIC)[0], model=model, timeout_s=patience_s)
     assert time.monotonic() - started > patience_s
-    assert sweep.artifacts(sweep.runs("sweep")[sweep.config.name]) == {"model/model.safetensors"}
+    assert sweep.artifacts(sweep.runs("sweep")[sweep.config.name]) == {"models/0-7/model/model.safetensors"}

@@ -212,7 +212,7 @@ def test_what_the_sweep_came_to(sweep: Sweep, tmp_path: Path) -> None:
     assert parent.tags["environment.python"] == "3.11"
     assert parent.params["train.task"] == "sst2"
     assert "tracking.uri" not in parent.params
-    assert sweep.artifacts(parent) == {"test_results.txt", "model/config.json"}
+    assert sweep.artifacts(parent) == {"test_results.txt", f"models/{winner.trial}-7/model/config.json"}
 
     again = sweep.record(*trials)
     assert again.finish("finished", winner=winner, test={"test_accuracy": 0.9}, timeout_s=PATIENCE_S)
@@ -244,7 +244,7 @@ def test_an_extended_sweep_keeps_its_run(sweep: Sweep, tmp_path: Path) -> None:
     (parent,) = sweep.runs("sweep").values()
     assert parent.status == "RUNNING"
     assert parent.params["budget.trials"] == "6"
-    assert parent.tags["sweep.changed"] == '{"budget.trials": "24"}'
+    assert parent.tags["sweep.changed.budget.trials"] == "24"
 
 
 def test_what_mlflow_refuses_holds_up_nothing_else(sweep: Sweep) -> None:
@@ -301,4 +301,4 @@ def test_a_running_sweep_that_is_extended_says_so_at_once(sweep: Sweep, tmp_path
     record.config_changed(sweep_config(tmp_path, uri=sweep.config.tracking.uri, trials=24))
     assert record.flush(PATIENCE_S)
     (parent,) = sweep.runs("sweep").values()
-    assert (parent.status, parent.tags["sweep.changed"]) == ("RUNNING", '{"budget.trials": "24"}')
+    assert (parent.status, parent.tags["sweep.changed.budget.trials"]) == ("RUNNING", "24")

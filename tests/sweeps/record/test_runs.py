@@ -1,9 +1,8 @@
 """What is read without MLflow's client is what the client gives."""
 
 import math
-import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,24 +10,11 @@ import pytest
 
 from sweeps.contract import Kind
 from sweeps.disk.history import History
-from sweeps.record import RecordError, tags
+from sweeps.record import RecordError, rest, tags
 from sweeps.record.runs import runs_at
 from sweeps.record.store import Run, Store
 from tests.sweeps.record.recorded import PATIENCE_S, Sweep, ended, live_trial, measured, sweep_config
-from tests.sweeps.record.server import Server
 from trainer.report import Point
-
-
-@pytest.fixture
-def served(tmp_path: Path, migrated: Path) -> Iterator[Sweep]:
-    """A sweep that is recorded on a real server."""
-    shutil.copy(migrated, tmp_path)
-    server = Server(tmp_path)
-    server.start()
-    sweep = Sweep(sweep_config(tmp_path, uri=server.uri), History(tmp_path / "history"))
-    yield sweep
-    sweep.close()
-    server.kill()
 
 
 def comparable(runs: list[Run]) -> dict[str, Run]:
@@ -50,27 +36,46 @@ def fill(sweep: Sweep) -> None:
     assert record.flush(PATIENCE_S)
 
 
-def compare(sweep: Sweep) -> None:
-    store = Store(sweep.config.tracking.uri)
+def test_every_run_is_what_mlflows_client_gives(any_sweep: Sweep) -> None:
+    uri = any_sweep.config.tracking.uri
+    fill(any_sweep)
+    store, ours = Store(uri), runs_at(uri)
     everywhere = store.experiments()
-    for wanted in ({tags.ROLE: "sweep"}, {tags.ID: "one"}, {tags.ID: "one", tags.ROLE: "trial"}, {tags.ID: "none"}):
+    wanted: dict[str, str]
+    for wanted, count in (
+        ({tags.ROLE: "sweep"}, 1),
+        ({tags.ID: "one"}, 4),
+        ({tags.ID: "one", tags.ROLE: "trial"}, 3),
+        ({tags.ID: "none"}, 0),
+    ):
         theirs = store.runs(everywhere, tags=wanted)
-        ours = runs_at(sweep.config.tracking.uri)(wanted)
-        assert comparable(ours) == comparable(theirs)
-        assert [run.started_ms for run in ours] == [run.started_ms for run in theirs]
-    assert len(ours) == 0
-    assert len(runs_at(sweep.config.tracking.uri)({tags.ID: "one"})) == 4
+        assert comparable(ours(wanted)) == comparable(theirs)
+        assert [run.started_ms for run in ours(wanted)] == [run.started_ms for run in theirs]
+        assert len(theirs) == count
+        assert ours.lengths(wanted) == {
+            run.run_id: {key: store.length(run.run_id, key) for key in run.metrics} for run in theirs if run.metrics
+        }
 
 
-def test_sqlite(sweep: Sweep) -> None:
-    fill(sweep)
-    compare(sweep)
-
-
+@pytest.mark.parametrize(("runs", "points"), [(2, 25_000), (1, 25_000), (100, 7), (100, 30), (100, 45), (100, 100)])
 @pytest.mark.slow
-def test_a_server(served: Sweep) -> None:
-    fill(served)
-    compare(served)
+def test_long_curves_and_many_are_counted_whole(
+    empty_record: Callable[[str, Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: int, points: int
+) -> None:
+    """However much of it a server tells at once."""
+    monkeypatch.setattr(rest, "_RUNS_AT_ONCE", runs)
+    monkeypatch.setattr(rest, "_POINTS_AT_ONCE", points)
+    uri = empty_record("server", tmp_path)
+    sweep = Sweep(sweep_config(tmp_path, uri=uri), History(tmp_path / "history"))
+    fill(sweep)
+    store, wanted = Store(uri), {tags.ROLE: "trial"}
+    theirs = store.runs(store.experiments(), tags=wanted)
+    expected = {
+        run.run_id: {key: store.length(run.run_id, key) for key in run.metrics} for run in theirs if run.metrics
+    }
+    assert max(expected[theirs[0].run_id].values()) == 30
+    assert runs_at(uri).lengths(wanted) == expected
+    sweep.close()
 
 
 def test_deleted_runs_are_not_there(sweep: Sweep) -> None:

@@ -3,7 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,29 +13,33 @@ import pytest
 
 import sweeps
 from sweeps.config import dump
-from sweeps.contract import Kind
+from sweeps.contract import Kind, TrialSpec
 from sweeps.disk.folder import SweepFolder
 from sweeps.disk.history import History
 from sweeps.disk.lease import Lease
 from sweeps.errors import Exit
 from sweeps.halt import Halt
 from sweeps.launchers.in_process import InProcess
+from sweeps.results.overviews import status_text
+from sweeps.steering.requests import Pause, Unpause
 from sweeps.winner.selection import rank
+from tests.sweeps.conftest import RECORDS
 from tests.sweeps.record.recorded import METRIC, PATIENCE_S, Sweep, ended, live_trial, measured, sweep_config
 from tests.sweeps.synthetic import Curve, open_study
 from tests.sweeps.synthetic import sweep_config as synthetic
 from trainer.document import ConfigError
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("sweeps")
-
-
-@pytest.fixture(scope="module")
-def uri(folder: Path) -> Iterator[str]:
-    """Two sweeps: one that has ended, and one that runs."""
-    over = Sweep(sweep_config(folder, name="over"), History(folder / "over"))
+@pytest.fixture(scope="module", params=RECORDS)
+def uri(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    empty_record: Callable[[str, Path], str],
+) -> Iterator[str]:
+    """The address of a record with two sweeps: one that has ended, and one that runs."""
+    folder = tmp_path_factory.mktemp("sweeps")
+    uri = empty_record(request.param, folder)
+    over = Sweep(sweep_config(folder, name="over", uri=uri), History(folder / "over"))
     record = over.record(
         *(ended(measured(live_trial(n), over.history), Kind.COMPLETED) for n in range(3)), sweep_id="over"
     )
@@ -44,12 +49,12 @@ def uri(folder: Path) -> Iterator[str]:
     assert record.finish(
         "finished", winner=winner, test={"test_accuracy": 0.6}, cost=cost, reason="all tried", timeout_s=PATIENCE_S
     )
-    runs = Sweep(sweep_config(folder, name="runs"), History(folder / "runs-history"))
+    runs = Sweep(sweep_config(folder, name="runs", uri=uri), History(folder / "runs-history"))
     better = replace(measured(live_trial(0), runs.history), metrics={METRIC: 0.9, "val_loss": 0.1})
     record = runs.record(ended(replace(better, values={3: 0.9}), Kind.COMPLETED), sweep_id="runs")
     record.trial_changed(measured(live_trial(1), runs.history, validations=2))
     assert record.flush(PATIENCE_S)
-    yield over.config.tracking.uri
+    yield uri
     over.close()
     runs.close()
 
@@ -91,6 +96,16 @@ def test_the_leaders(uri: str) -> None:
         (2, 0.66, False),
     ]
     assert [each.trial for each in sweeps.top("over", 9, metric="val_loss", tracking=uri).trials] == [2, 1, 0]
+
+
+def test_the_best(uri: str) -> None:
+    found = sweeps.best("over", tracking=uri)
+    assert (found.trial, found.value, found.seeds, found.test) == (2, 0.67, (7,), {"test_accuracy": 0.6})
+    assert found.params == {"learning_rate": 1e-4 * 3, "scheduler": "linear"}
+    assert (found.config.learning_rate, found.config.task) == (1e-4 * 3, "sst2")
+    assert (found.checkpoint, found.metrics) == ("/checkpoints/0002-1", {METRIC: 0.67, "val_loss": 1 - 0.67})
+    assert sweeps.best("over", metric="train_seconds", tracking=uri).value == 8.0
+    assert sweeps.best("runs", tracking=uri).test is None
 
 
 def test_two_sweeps_side_by_side(uri: str) -> None:
@@ -203,3 +218,40 @@ def test_what_is_not_there(uri: str) -> None:
     for ask in (sweeps.status, sweeps.best):
         with pytest.raises(ConfigError, match="did you mean 'over'"):
             ask("ovr", tracking=uri)
+
+
+def test_a_paused_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it goes on, and as long as its driver lives."""
+    monkeypatch.chdir(tmp_path)
+    config = synthetic(tmp_path)
+    here = SweepFolder(Path(config.storage.path) / config.name)
+    here.path.mkdir(parents=True)
+    here.config.write_text(dump(config))
+    with Lease(here.lease, Halt()):
+        study = open_study(config)
+        assert sweeps.status("synthetic").state == "running"
+        assert study.apply("1", Pause()).accepted
+        found = sweeps.status("synthetic")
+        assert (found.state, [each.state for each in sweeps.list()]) == ("paused", ["paused"])
+        assert status_text(found).startswith("synthetic: paused, 0 of 6 trials ended")
+        assert study.apply("2", Unpause()).accepted
+        assert not study.apply("3", Unpause()).accepted
+        assert sweeps.status("synthetic").state == "running"
+        assert study.apply("4", Pause()).accepted
+        time.sleep(0.002)
+        again = open_study(config)  # as another driver in this process would
+        assert isinstance(again.ask(), TrialSpec)
+        assert sweeps.status("synthetic").state == "running"
+    assert sweeps.status("synthetic").state == "stopped"
+
+
+def test_a_sweep_that_was_extended_after_its_test_is_not_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = synthetic(tmp_path, budget={"trials": 2})
+    here = SweepFolder(Path(config.storage.path) / config.name)
+    InProcess(config.resources).run(open_study(config), Curve())
+    here.config.write_text(dump(config))
+    here.test_results.write_text("test_accuracy = 0.5\n")
+    assert sweeps.status("synthetic").state == "finished"
+    InProcess(config.resources).run(open_study(synthetic(tmp_path, budget={"trials": 3})), Curve())
+    assert sweeps.status("synthetic").state == "stopped"
