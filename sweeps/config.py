@@ -142,6 +142,14 @@ class SweepConfig(Section):
             raise ValueError(misfit)
         return value
 
+    @field_validator("storage")
+    @classmethod
+    def _is_beside_the_record(cls, value: StorageConfig, info: ValidationInfo) -> StorageConfig:
+        record = info.data.get("tracking")
+        if record and value.study and _database(value.study) == _database(record.uri):
+            raise ValueError("study names the database of tracking.uri; Optuna and MLflow cannot share one")
+        return value
+
     @field_validator("resources")
     @classmethod
     def _has_the_devices(cls, value: ResourcesConfig, info: ValidationInfo) -> ResourcesConfig:
@@ -257,6 +265,11 @@ def dump(config: SweepConfig) -> str:
     text = io.StringIO()
     YAML().dump(config.model_dump(mode="json"), text)
     return text.getvalue()
+
+
+def _database(uri: str) -> str:
+    """An address without the driver that may be named in it."""
+    return re.sub(r"^(\w+)\+\w+:", r"\1:", uri)
 
 
 def _find(source: str | Path) -> Path:

@@ -48,9 +48,10 @@ class RestRuns:
     def _lengths(self, key: str, run_ids: list[str]) -> Iterator[tuple[str, int]]:
         """The same of one metric. An answer holds many curves, by run; the one that is cut off at its end is asked for again."""
         while run_ids:
-            asked = {"run_id": run_ids[:_RUNS_AT_ONCE], "metric_key": key, "max_results": _POINTS_AT_ONCE}
+            some = run_ids[:_RUNS_AT_ONCE]
+            asked = {"run_id": some, "metric_key": key, "max_results": _POINTS_AT_ONCE}
             points = self._ask("GET", "ajax-api/2.0/mlflow/metrics/get-history-bulk", params=asked).get("metrics", [])
-            steps: dict[str, set[int]] = {run_id: set() for run_id in asked["run_id"]}
+            steps: dict[str, set[int]] = {run_id: set() for run_id in some}
             for point in points:
                 steps[point["run_id"]].add(int(point["step"]))
             if len(points) == _POINTS_AT_ONCE:

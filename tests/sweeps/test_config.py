@@ -197,6 +197,23 @@ def test_a_name_is_text_whatever_it_looks_like(name: str) -> None:
     assert load("quickstart", name=name).name == name
 
 
+@pytest.mark.parametrize(
+    ("study", "record", "shared"),
+    [
+        ("postgresql+psycopg://u:p@h/d", "postgresql://u:p@h/d", True),
+        ("sqlite:///here.db", "sqlite:///here.db", True),
+        ("postgresql://u:p@h/studies", "postgresql://u:p@h/d", False),
+    ],
+)
+def test_study_and_record_have_a_database_each(study: str, record: str, *, shared: bool) -> None:
+    given = [f"storage.study={study}", f"tracking.uri={record}"]
+    if not shared:
+        assert load("quickstart", assignments=given).storage.study == study
+        return
+    with pytest.raises(ConfigError, match=r"storage: study names the database of tracking\.uri; .* cannot share one"):
+        load("quickstart", assignments=given)
+
+
 def test_an_address_with_a_password_is_a_secret() -> None:
     assert load("quickstart", assignments=["storage.study=postgresql://u:p@h/d"]).has_secrets
     assert not load("quickstart").has_secrets

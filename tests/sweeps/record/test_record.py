@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from search_spaces import Space
 from sweeps.best import front
 from sweeps.contract import Kind, Scalar, Trial
 from sweeps.record import store
@@ -302,3 +303,22 @@ def test_a_running_sweep_that_is_extended_says_so_at_once(sweep: Sweep, tmp_path
     assert record.flush(PATIENCE_S)
     (parent,) = sweep.runs("sweep").values()
     assert (parent.status, parent.tags["sweep.changed.budget.trials"]) == ("RUNNING", "24")
+
+
+def test_many_settings_and_long_ones(sweep: Sweep) -> None:
+    """MLflow takes a hundred params at once, of 6,000 characters each; and what a person changes on the way may be as long."""
+    points: list[dict[str, Scalar]] = [{"learning_rate": 1e-5 * (n + 1), "scheduler": "linear"} for n in range(200)]
+    plain = sweep.config.model_dump(mode="json")
+    names = [f"layerwise_{n}" for n in range(30)]
+    choices = {name: {"type": "choice", "choices": [1, 2]} for name in names}
+    space = Space.model_validate({**plain["space"], **choices})
+    search = sweep.config.search.model_copy(update={"points": tuple(points)})
+    sweep.config = sweep.config.model_copy(update={"space": space, "search": search})
+    assert sweep.record().finish("finished", timeout_s=PATIENCE_S)
+    search = search.model_copy(update={"points": (*reversed(points),)})
+    sweep.config = sweep.config.model_copy(update={"search": search})
+    for _ in range(2):
+        assert sweep.record().finish("finished", timeout_s=PATIENCE_S)
+    found = find("recorded", tracking=sweep.config.tracking.uri)
+    assert set(names) <= set(found.config["space"])
+    assert str(found.config["search"]["points"]).startswith('[{"learning_rate": 0.002,')
