@@ -92,7 +92,7 @@ def throughput(uri: str, where: str) -> str:
     from mlflow import MlflowClient
 
     store = Store(uri)
-    experiment = store.experiment("throughput")
+    experiment = store.experiment("throughput", storage=tempfile.gettempdir())
     batched, single = (store.create(experiment, name=name, tags={}, started_ms=1).run_id for name in ("a", "b"))
     points = [Point(key=f"key_{n % NUM_KEYS}", step=n // NUM_KEYS, value=0.5, timestamp_ms=n) for n in range(8000)]
     store.log(batched, points=points[:100])

@@ -95,7 +95,7 @@ class Mirror:
         if self._store is not None:
             return
         store = Store(self._config.tracking.uri)
-        experiment_id = store.experiment(self._config.experiment)
+        experiment_id = store.experiment(self._config.experiment, storage=self._config.storage.path)
         mine = {tags.ID: self._sweep_id}
         parents = store.runs([experiment_id], tags={**mine, tags.ROLE: "sweep"})
         if not parents and self._role != "trial":

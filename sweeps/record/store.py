@@ -91,12 +91,17 @@ class Store:
                 create_database(sqlite_path(uri))
             self._client = MlflowClient(tracking_uri=uri)
 
-    def experiment(self, name: str) -> str:
-        """The id of an experiment, which is made if there is none, and brought back if it was deleted."""
+    def experiment(self, name: str, *, storage: str) -> str:
+        """The id of an experiment, which is made if there is none, and brought back if it was deleted.
+
+        Args:
+            name: Its name.
+            storage: Folder of the sweeps, below which artifacts lie if nothing else says where: MLflow would take any working folder.
+        """
         with _errors():
             found = self._client.get_experiment_by_name(name)
             if found is None:
-                beside = _artifacts_beside(self.uri)
+                beside = _artifacts_beside(self.uri, storage)
                 return str(self._client.create_experiment(name, artifact_location=beside, tags=_EXPERIMENT))
             if found.lifecycle_stage == "deleted":
                 self._client.restore_experiment(found.experiment_id)
@@ -285,8 +290,9 @@ def _charted(value: float) -> float:
     return value if math.isfinite(value) else math.nan
 
 
-def _artifacts_beside(uri: str) -> str | None:
-    """Artifacts lie beside a SQLite file; where else they lie is the server's to say."""
-    if not uri.startswith("sqlite:///"):
+def _artifacts_beside(uri: str, storage: str) -> str | None:
+    """Artifacts lie beside a SQLite file, and of another database beside the sweeps; of a server, it says where."""
+    if uri.startswith(("http://", "https://")):
         return None
-    return (sqlite_path(uri).parent / "mlartifacts").as_uri()
+    beside = sqlite_path(uri).parent if uri.startswith("sqlite:///") else Path(storage)
+    return (beside / "mlartifacts").as_uri()

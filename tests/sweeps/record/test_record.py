@@ -213,6 +213,7 @@ def test_what_the_sweep_came_to(sweep: Sweep, tmp_path: Path) -> None:
     assert parent.tags["environment.python"] == "3.11"
     assert parent.params["train.task"] == "sst2"
     assert "tracking.uri" not in parent.params
+    assert not Path("mlruns").exists()
     assert sweep.artifacts(parent) == {"test_results.txt", f"models/{winner.trial}-7/model/config.json"}
 
     again = sweep.record(*trials)

@@ -14,6 +14,7 @@ import sweeps
 from sweeps.cli import app
 from sweeps.contract import Kind
 from sweeps.disk.history import History
+from sweeps.record import RecordError
 from sweeps.winner.selection import rank
 from tests.sweeps.record.recorded import PATIENCE_S, Sweep, ended, live_trial, measured, sweep_config
 from tests.sweeps.results.only import run_with_only
@@ -138,8 +139,33 @@ def test_a_registered_model_needs_transformers_and_mlflow_alone(sweep: Sweep, tm
     again = sweeps.register("over", model="films", alias="newest", tracking=uri)
     assert (again.version, again.uri) == ("1", "models:/films@newest")
     artifacts = Path(uri.removeprefix("sqlite:///")).parent / "mlartifacts"
-    files = {path.suffix for path in artifacts.rglob("registered/**/*") if path.is_file()}
-    assert files <= {".json", ".safetensors", ".txt", ".yaml", ".md", ""}
+    files = [path for path in artifacts.rglob("models/**/*") if path.is_file()]
+    assert {path.suffix for path in files} <= {".json", ".safetensors", ".txt", ".yaml", ".md", ""}
+    assert [path.parts[-4:] for path in files if path.name == "model.safetensors"] == [
+        ("models", "0-7", "model", "model.safetensors")  # the weights are there once, for whoever downloads or loads them
+    ]
+
+
+def test_weights_that_mlflow_does_not_have_yet_go_there_if_they_may(tmp_path: Path, migrated: Path) -> None:
+    """Those of the leader of a sweep that still runs."""
+    shutil.copy(migrated, tmp_path)
+    kept = checkpoint(tmp_path / "0000-1")
+    for name, limit_gb in (("small", 1e-9), ("large", 5.0)):
+        config = sweep_config(tmp_path, name=name)
+        config = config.model_copy(update={"keep": config.keep.model_copy(update={"max_upload_gb": limit_gb})})
+        running = Sweep(config, History(tmp_path / name))
+        trial = replace(ended(measured(live_trial(0), running.history), Kind.COMPLETED), checkpoint=str(kept))
+        record = running.record(trial, sweep_id=name)
+        assert record.flush(PATIENCE_S)
+        (parent,) = (run for run in running.runs("sweep").values() if run.tags["sweep.name"] == name)
+        if name == "small":
+            with pytest.raises(RecordError, match=r"are .* GB, and keep.max_upload_gb is 1e-09: MLflow does not get them"):
+                sweeps.register(name, model="films", tracking=config.tracking.uri)
+            assert running.artifacts(parent) == set()
+        else:
+            assert sweeps.register(name, model="films", tracking=config.tracking.uri).version == "1"
+            assert {"models/0-7/MLmodel", "models/0-7/model/model.safetensors"} <= running.artifacts(parent)
+        running.close()
 
 
 def test_without_a_name_it_is_not_registered(sweep: Sweep) -> None:
