@@ -128,7 +128,7 @@ def _command(*words: str) -> str:
 def _storage(config: SweepConfig) -> tuple[str, ...]:
     """How a command finds the sweep's folder from here."""
     path = Path(config.storage.path)
-    return () if path == Path.cwd() / "runs" else ("--storage", str(path))
+    return () if path == Path(default_storage()).absolute() else ("--storage", str(path))
 
 
 def _found_from_here(config: SweepConfig) -> bool:

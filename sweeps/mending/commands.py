@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 
 from sweeps.errors import ConfigError, Exit
+from sweeps.settings.places import default_storage
 
 Name = Annotated[str, typer.Argument(help="Name of the sweep.")]
 Storage = Annotated[Path, typer.Option(help="Folder that the sweep's folder lies in.")]
 
-_RUNS = Path("runs")
+_RUNS = Path(default_storage())
 
 
 def sync(

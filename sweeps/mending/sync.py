@@ -86,7 +86,8 @@ def _send(
     record.open(trials)
     if fresh:
         repeats.open(fresh)
-    choice, sent = None, record.flush(patience_s) and (not fresh or repeats.flush(patience_s))
+    sent = record.flush(patience_s, patient=True) and (not fresh or repeats.flush(patience_s, patient=True))
+    choice = None
     if sent and not study.unfinished:
         choice = _tested(choose_winner(study.config, trials, fresh, record, repeats), study)
     if sent:

@@ -10,7 +10,7 @@ from sweeps.config import SweepConfig
 from sweeps.contract import Trial
 from sweeps.disk.history import History
 from sweeps.record import describe, tags
-from sweeps.record.note import NOTE, sweep_note
+from sweeps.record.note import NOTE, REPORT, sweep_note
 from sweeps.record.overview import Overview
 from sweeps.record.runs import runs_at
 from sweeps.record.store import RecordError, Run, Status, Store
@@ -189,7 +189,14 @@ class Mirror:
         new = {key: value for key, value in ending.metrics.items() if self.parent.metrics.get(key) != value}
         points = [Point(key=key, step=0, value=value, timestamp_ms=moment) for key, value in new.items()]
         winner = {} if ending.winner is None else {tags.WINNER: str(ending.winner)}
-        note = self.overview.note(self.parent, self._children, ranking=ending.ranking, winner=ending.winner, last=True)
+        note = self.overview.note(
+            self.parent,
+            self._children,
+            ranking=ending.ranking,
+            winner=ending.winner,
+            last=True,
+            reported=any(file.name == REPORT for file in ending.files),
+        )
         told = {tags.ENDED: ending.reason, **winner, **model, **note}
         lengths = runs_at(self._config.tracking.uri).lengths({tags.ID: self._sweep_id, tags.ROLE: "sweep"})
         points += self.overview.points(self.parent, lengths.get(self.parent.run_id, {}))

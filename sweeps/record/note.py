@@ -7,6 +7,8 @@ from sweeps.winner.selection import Candidate
 from sweeps.words import duration, show
 
 NOTE = "mlflow.note.content"
+REPORT = "report.html"
+"""Artifact that the note leads to."""
 
 _LEADERS = 10
 _COLUMNS = 8
@@ -57,7 +59,7 @@ def _links(parent: tuple[str, str], trials: str, *, reported: bool) -> str:
     run = f"#/experiments/{parent[0]}/runs/{parent[1]}"
     found = [f"[All trials, with their curves]({trials})", f"[How the search went]({run}/model-metrics?{_TRAINING})"]
     if reported:
-        found.append(f"[The report]({run}/artifacts/report.html?{_TRAINING})")
+        found.append(f"[The report]({run}/artifacts/{REPORT}?{_TRAINING})")
     return " · ".join(found)
 
 

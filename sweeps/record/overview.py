@@ -87,6 +87,7 @@ class Overview:
         ranking: Sequence[Candidate] = (),
         winner: int | None = None,
         last: bool = False,
+        reported: bool = False,
     ) -> dict[str, str]:
         """The note of the sweep, as a tag; nothing while the one before is young.
 
@@ -95,7 +96,8 @@ class Overview:
             children: Number of a trial -> its run.
             ranking: Who may win, best first, once that is known.
             winner: Number of the trial that was chosen.
-            last: Whether the sweep ends now, and has its report.
+            last: Whether the sweep ends now.
+            reported: Whether its report is there.
         """
         if not last and time.monotonic() < self._noted_s + _NOTE_EVERY_S:
             return {}
@@ -110,7 +112,7 @@ class Overview:
                 parent.experiment_id, self._sweep_id, self._config.metric, self._config.mode, stored=self.has_view
             ),
             winner=winner,
-            reported=last,
+            reported=reported,
         )
         return {NOTE: note}
 

@@ -111,14 +111,18 @@ class Record:
             self._backlog.add(config)
             self._changed.notify_all()
 
-    def flush(self, timeout_s: float) -> bool:
+    def flush(self, timeout_s: float, *, patient: bool = False) -> bool:
         """Waits until all that is known is in MLflow.
+
+        Args:
+            timeout_s: How long to wait: in all, or for as long as nothing more arrives.
+            patient: Which of the two.
 
         Returns:
             Whether it is. False when MLflow could not be reached in time.
         """
         with self._changed:
-            return self._wait_until_idle(timeout_s)
+            return self._wait_until_idle(timeout_s, patient=patient)
 
     def candidates(self) -> list[Candidate]:
         """The trials of the sweep as MLflow has them. Raises RecordError when it cannot be asked."""
@@ -274,8 +278,8 @@ class Record:
     def _is_idle(self) -> bool:
         return self._connected and self._backlog.is_empty()
 
-    def _wait_until_idle(self, timeout_s: float, *, patient: bool = False) -> bool:
-        """Call it with `_changed` in hand. See `finish` for what is patient."""
+    def _wait_until_idle(self, timeout_s: float, *, patient: bool) -> bool:
+        """See `flush`. Call it with `_changed` in hand."""
         self._awaited += 1
         mark, deadline = self._progress.mark(), time.monotonic() + timeout_s
         try:

@@ -7,7 +7,8 @@ compares on each kind of address.
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 from sweeps.record.check import sqlite_path
@@ -120,24 +121,24 @@ def _by_run(rows: Any) -> dict[str, dict[str, Any]]:
 @contextmanager
 def _sqlite(uri: str) -> Iterator[Query]:
     """A SQLite file at one moment, which a writer may be at work on."""
-    path = sqlite_path(uri).as_uri()
     try:
-        try:
-            connection = sqlite3.connect(f"{path}?mode=ro", uri=True, timeout=_TIMEOUT_S, isolation_level=None)
-            connection.execute("BEGIN")
-            connection.execute("SELECT 1 FROM runs LIMIT 1")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorname != "SQLITE_READONLY_ROLLBACK":
-                raise
-            # Whoever wrote was killed; opened to be written, the half of it is taken back.
-            connection = sqlite3.connect(f"{path}?mode=rw", uri=True, timeout=_TIMEOUT_S, isolation_level=None)
-            connection.execute("BEGIN")
-        try:
+        with closing(_opened(sqlite_path(uri))) as connection:
             yield lambda sql, values: connection.execute(sql, dict(values)).fetchall()
-        finally:
-            connection.close()
     except sqlite3.Error as error:
         raise RecordError(f"{error} ({sqlite_path(uri)})") from error
+
+
+def _opened(path: Path, mode: str = "ro") -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, timeout=_TIMEOUT_S, isolation_level=None)
+    try:
+        connection.execute("BEGIN")
+        connection.execute("SELECT 1 FROM runs LIMIT 1")
+    except sqlite3.Error as error:
+        connection.close()
+        if mode == "ro" and getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_ROLLBACK":
+            return _opened(path, "rw")  # whoever wrote was killed; opened to be written, the half of it is taken back
+        raise
+    return connection
 
 
 @contextmanager

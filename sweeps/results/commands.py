@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from sweeps.errors import ConfigError
+from sweeps.settings.places import default_storage
 
 Name = Annotated[str, typer.Argument(help="Name of the sweep.")]
 Tracking = Annotated[
@@ -19,7 +20,7 @@ Tracking = Annotated[
 Storage = Annotated[Path, typer.Option(help="Folder that the sweeps' folders lie in.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, for a program.")]
 
-_RUNS = Path("runs")
+_RUNS = Path(default_storage())
 
 
 def best(

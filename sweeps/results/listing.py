@@ -10,9 +10,8 @@ from sweeps.record import RecordError, tags
 from sweeps.record.reader import RecordedSweep, find_all
 from sweeps.results.state import State, Status
 from sweeps.results.status import of_folder, of_record
+from sweeps.settings.places import default_storage
 from trainer.document import ConfigError
-
-_RUNS = Path("runs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,18 +45,19 @@ class Listed:
         return asdict(self)
 
 
-def list_sweeps(*, storage: Path = _RUNS, tracking: str | None = None) -> list[Listed]:
+def list_sweeps(*, storage: Path | None = None, tracking: str | None = None) -> list[Listed]:
     """All sweeps that are recorded at a tracking address, the newest first, then those whose folder alone is here.
 
     Args:
-        storage: Folder with the sweeps' folders; without one, only the record tells.
+        storage: Folder with the sweeps' folders, else that of all sweeps; where there is none, only the record tells.
         tracking: The address; see `sweeps.best`.
 
     Raises:
         ConfigError: The tracking address cannot be used, and there are no folders.
         RecordError: MLflow failed while it was asked, and there are no folders.
     """
-    folders = {path.parent.name: SweepFolder(path.parent) for path in sorted(storage.absolute().glob("*/sweep.yaml"))}
+    place = Path(storage or default_storage()).absolute()
+    folders = {path.parent.name: SweepFolder(path.parent) for path in sorted(place.glob("*/sweep.yaml"))}
     try:
         recorded = find_all(tracking=tracking)
     except (ConfigError, RecordError):

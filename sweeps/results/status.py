@@ -14,6 +14,7 @@ from sweeps.record import RecordError, describe, tags
 from sweeps.record.reader import RecordedSweep, find
 from sweeps.record.store import Run
 from sweeps.results.state import Driver, Leader, RecordState, RunningTrial, State, Status
+from sweeps.settings.places import default_storage
 from sweeps.steering.requests import Pause, Unpause
 from sweeps.winner.selection import Candidate, choose, from_trials
 from trainer.document import ConfigError
@@ -22,23 +23,22 @@ if TYPE_CHECKING:
     from sweeps.config import SweepConfig
     from sweeps.study.reading import Kept
 
-_RUNS = Path("runs")
 _ENDED: dict[str, State] = {"RUNNING": "running", "KILLED": "stopped", "FAILED": "failed"}
 
 
-def status(name: str, *, storage: Path = _RUNS, tracking: str | None = None) -> Status:
+def status(name: str, *, storage: Path | None = None, tracking: str | None = None) -> Status:
     """How a sweep stands, also while it runs.
 
     Args:
         name: The sweep's name.
-        storage: Folder that its folder may lie in; from another machine its record tells.
+        storage: Folder that its folder may lie in, else that of all sweeps; from another machine its record tells.
         tracking: Its tracking address; see `sweeps.best`.
 
     Raises:
         ConfigError: There is no such sweep, or the tracking address cannot be used.
         RecordError: MLflow failed while it was asked, and there is no folder.
     """
-    folder = SweepFolder(Path.cwd() / storage / name)
+    folder = SweepFolder(Path.cwd() / (storage or default_storage()) / name)
     if tracking is None and folder.config.is_file():
         return of_folder(folder)
     return of_record(find(name, tracking=tracking))

@@ -19,6 +19,7 @@ from sweeps.contract import Kind, Outcome, Report, TrialSpec, Turn, Verdict
 from sweeps.disk.folder import SweepFolder
 from sweeps.disk.history import History
 from sweeps.halt import Halt
+from sweeps.redact import redact
 from sweeps.steering.requests import Answer, Request
 from sweeps.study.draw import write
 from sweeps.study.limits import Limits
@@ -174,7 +175,7 @@ class Study(Memory):
                 return self._lose(number, live)
         if outcome.kind is Kind.COMPLETED and live.facts.best_validation is None:
             outcome = replace(outcome, kind=Kind.FAILED, reason=f"ended without a finite {self.config.metric}")
-        self._end(live, outcome.kind, outcome.reason)
+        self._end(live, outcome.kind, redact(outcome.reason))
         return None
 
     def apply(self, request_id: str, request: Request, *, left_before: bool = False, over: str = "") -> Answer:

@@ -79,7 +79,11 @@ def test_the_note_names_the_leaders_and_in_the_end_the_report(sweep: Sweep, tmp_
     charts = tmp_path / "charts"
     charts.mkdir()
     (charts / "history.png").write_bytes(b"a picture")
-    files = [charts]
+    assert record.finish("failed", timeout_s=PATIENCE_S)
+    assert "[The report]" not in sweep.runs("sweep")["recorded"].tags["mlflow.note.content"]  # it broke off before
+    report = tmp_path / "report.html"
+    report.write_text("<p>")
+    files, record = [report, charts], sweep.record(*trials)
     assert record.finish("finished", winner=ranking[0], ranking=ranking, files=files, timeout_s=PATIENCE_S)
     parent = sweep.runs("sweep")["recorded"]
     note = parent.tags["mlflow.note.content"]

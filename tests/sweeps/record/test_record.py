@@ -1,8 +1,10 @@
 """The record says what study and history say, however often and after whatever it is written."""
 
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -323,3 +325,21 @@ def test_many_settings_and_long_ones(sweep: Sweep) -> None:
     found = find("recorded", tracking=sweep.config.tracking.uri)
     assert set(names) <= set(found.config["space"])
     assert str(found.config["search"]["points"]).startswith('[{"learning_rate": 0.002,')
+
+
+def test_a_slow_record_is_waited_for_as_long_as_it_gets_on(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = sweep.record()
+    assert record.flush(PATIENCE_S)
+    log = store.Store.log
+
+    def slow(*arguments: Any, **more: Any) -> None:
+        time.sleep(0.5)
+        log(*arguments, **more)
+
+    monkeypatch.setattr(store.Store, "log", slow)
+    for number in range(6):
+        record.trial_changed(ended(measured(live_trial(number), sweep.history), Kind.COMPLETED))
+    begun = time.monotonic()
+    assert not record.flush(0.5)
+    assert record.flush(3.0, patient=True)
+    assert time.monotonic() - begun > 3.5

@@ -142,7 +142,12 @@ def test_a_registered_model_needs_transformers_and_mlflow_alone(sweep: Sweep, tm
     files = [path for path in artifacts.rglob("models/**/*") if path.is_file()]
     assert {path.suffix for path in files} <= {".json", ".safetensors", ".txt", ".yaml", ".md", ""}
     assert [path.parts[-4:] for path in files if path.name == "model.safetensors"] == [
-        ("models", "0-7", "model", "model.safetensors")  # the weights are there once, for whoever downloads or loads them
+        (
+            "models",
+            "0-7",
+            "model",
+            "model.safetensors",
+        )  # the weights are there once, for whoever downloads or loads them
     ]
 
 
@@ -159,7 +164,9 @@ def test_weights_that_mlflow_does_not_have_yet_go_there_if_they_may(tmp_path: Pa
         assert record.flush(PATIENCE_S)
         (parent,) = (run for run in running.runs("sweep").values() if run.tags["sweep.name"] == name)
         if name == "small":
-            with pytest.raises(RecordError, match=r"are .* GB, and keep.max_upload_gb is 1e-09: MLflow does not get them"):
+            with pytest.raises(
+                RecordError, match=r"are .* GB, and keep.max_upload_gb is 1e-09: MLflow does not get them"
+            ):
                 sweeps.register(name, model="films", tracking=config.tracking.uri)
             assert running.artifacts(parent) == set()
         else:

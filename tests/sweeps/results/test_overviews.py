@@ -255,3 +255,17 @@ def test_a_sweep_that_was_extended_after_its_test_is_not_over(tmp_path: Path, mo
     assert sweeps.status("synthetic").state == "finished"
     InProcess(config.resources).run(open_study(synthetic(tmp_path, budget={"trials": 3})), Curve())
     assert sweeps.status("synthetic").state == "stopped"
+
+
+def test_on_a_cluster_sweeps_lie_where_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = synthetic(tmp_path / "shared")
+    here = SweepFolder(Path(config.storage.path) / config.name)
+    open_study(config)
+    here.config.write_text(dump(config))
+    monkeypatch.setenv("SWEEPS_STORAGE", config.storage.path)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert sweeps.status("synthetic").source == "study"
+    assert [each.sweep for each in sweeps.list()] == ["synthetic"]
+    for words, code in ((["status", "synthetic"], Exit.OK), (["doctor", "synthetic"], Exit.NOT_RECORDED)):
+        assert sweeps_command(tmp_path / "elsewhere", *words).returncode == code

@@ -96,8 +96,9 @@ def test_failed_and_lost_for_good_are_told_as_fail(tmp_path: Path, kind: Kind) -
     study = open_study(sweep_config(tmp_path, resources={"max_attempts": 1}))
     spec = ask(study)
     study.report(0, 1, report_of(spec, 1))
-    study.finish(0, 1, Outcome(kind=kind, reason="why"))
-    assert study.trials()[0].outcome is kind
+    study.finish(0, 1, Outcome(kind=kind, reason="no route to http://ann:hush@host"))
+    [trial] = study.trials()
+    assert (trial.outcome, trial.reason) == (kind, "no route to http://***@host")
     assert _optuna(tmp_path)[0].state is optuna.trial.TrialState.FAIL
 
 
