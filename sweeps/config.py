@@ -157,6 +157,8 @@ class SweepConfig(Section):
         kind, there = ("gpus", value.gpus) if value.gpus else ("cpus", value.cpus)
         if train and train.devices > max(1, there):
             raise ValueError(f"{kind} is {there:g}, but each trial trains on {train.devices} devices (train.devices)")
+        if train and train.devices % value.nodes:
+            raise ValueError(f"{value.nodes} nodes cannot share {train.devices} devices evenly (train.devices)")
         return value
 
     @field_validator("resources")

@@ -18,6 +18,7 @@ from sweeps.display import Display
 from sweeps.environment import environment
 from sweeps.errors import PreflightError
 from sweeps.halt import Halt
+from sweeps.launchers.build import build_starter
 from sweeps.notify import Notifier
 from sweeps.record import Record
 from sweeps.results.register import register_winner
@@ -145,4 +146,7 @@ class Phases:
 
 
 def _trial(config: SweepConfig, folder: SweepFolder) -> TrainTrial:
-    return TrainTrial(config=config.train.dated(), folder=folder, num_threads=max(1, int(config.resources.cpus)))
+    train, resources = config.train.dated(), config.resources
+    return TrainTrial(
+        config=train, folder=folder, num_threads=resources.threads(train.devices), starter=build_starter(resources)
+    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sweeps.config import SweepConfig
 from sweeps.contract import Scalar
 from sweeps.errors import PreflightError, Problem
-from sweeps.launchers.build import build_launcher
+from sweeps.launchers.build import build_launcher, build_starter
 from sweeps.spending.budget import BudgetConfig
 from sweeps.study.ahead import draw_ahead
 from sweeps.words import duration
@@ -180,7 +180,7 @@ def _cut_short(config: SweepConfig, estimated: Estimate) -> Iterator[str]:
 
 
 def _configure(config: SweepConfig, params: Mapping[str, Scalar]) -> TrainConfig:
-    threads = config.train.num_threads or max(1, int(config.resources.cpus))
+    threads = config.train.num_threads or config.resources.threads(config.train.devices)
     return TrainConfig.model_validate({**config.train.model_dump(), **params, "num_threads": threads})
 
 
@@ -189,7 +189,7 @@ def _probe(config: SweepConfig, params: Mapping[str, Scalar]) -> "Probe | list[P
     from trainer.probe import ProbeError, probe
 
     try:
-        return probe(_configure(config, params))
+        return probe(_configure(config, params), starter=build_starter(config.resources))
     except ConfigError as error:
         return error.problems
     except ProbeError as error:

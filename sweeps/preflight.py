@@ -57,7 +57,7 @@ def check_worker(config: SweepConfig, launcher: Launcher) -> None:
         return  # every machine can do this, and to ask takes seconds
     from trainer.machine import machine_problems
 
-    if problems := launcher.call(partial(machine_problems, train)):
+    if problems := launcher.call(partial(machine_problems, train, num_nodes=config.resources.nodes)):
         raise PreflightError(replace(each, key=f"train.{each.key}") for each in problems)
 
 

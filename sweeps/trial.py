@@ -10,6 +10,8 @@ from sweeps.redact import redact
 from sweeps.system_metrics import SystemMetrics
 from trainer.checkpoint import CheckpointError
 from trainer.config import TrainConfig
+from trainer.devices.followers import DeviceLostError
+from trainer.devices.starter import LOCALLY, Starter
 from trainer.report import Ending, FitResult
 
 _KINDS = {
@@ -27,18 +29,22 @@ class TrainTrial:
     Attributes:
         config: What all trials have in common.
         folder: The sweep's folder.
-        num_threads: CPU threads of a trial, unless the configuration fixes them.
+        num_threads: CPU threads of each of its processes, unless the configuration fixes them.
+        starter: Starts the processes of a trial on several devices.
     """
 
     config: TrainConfig
     folder: SweepFolder
     num_threads: int
+    starter: Starter = LOCALLY
 
     def __call__(self, spec: TrialSpec, report: Reporter) -> Outcome:
         """Trains one attempt."""
         try:
             with SystemMetrics() as metrics:
                 return metrics.complete(_outcome(self._fit(spec, metrics.reporter(report))))
+        except DeviceLostError as error:
+            return Outcome(kind=Kind.LOST, reason=redact(str(error)))
         except Exception as error:  # noqa: BLE001 - whatever it was, it is this trial's failure and not the sweep's
             log = self.folder.log(spec.number, spec.attempt)
             write_atomically(log, redact(traceback.format_exc()))
@@ -56,6 +62,7 @@ class TrainTrial:
                 inherit_from=None if spec.inherit_from is None else Path(spec.inherit_from),
                 save_at=spec.save_at,
                 report=report,
+                starter=self.starter,
             )
 
         if spec.resume_from is None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from trainer.config import TrainConfig
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 MANIFEST = "MANIFEST.json"
@@ -33,11 +34,21 @@ def write_checkpoint(
     tokenizer: "PreTrainedTokenizerBase",
     config: TrainConfig,
     metrics: Mapping[str, float],
+    weights: "dict[str, Tensor] | None" = None,
 ) -> None:
-    """Writes weights that `from_pretrained(folder)` can load, with the config they were trained by and their metrics."""
+    """Writes weights that `from_pretrained(folder)` can load, with the config they were trained by and their metrics.
+
+    Args:
+        folder: Its final name.
+        model: Whose weights they are.
+        tokenizer: Of the model.
+        config: They were trained by it.
+        metrics: Their scores.
+        weights: If the model itself has only a share of them.
+    """
 
     def fill(partial: Path) -> None:
-        model.save_pretrained(partial)
+        model.save_pretrained(partial, state_dict=weights)
         tokenizer.save_pretrained(partial)
         _write_json(partial / CONFIG, config.model_dump(mode="json"))
         _write_json(partial / METRICS, dict(sorted(metrics.items())))

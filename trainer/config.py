@@ -160,10 +160,12 @@ class TrainConfig(BaseModel):
     devices: Count = 1
     """Devices that share each step."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    sharded: bool = False
+    """Shares weights, gradients and optimizer state out over the devices (FSDP), for models that do not fit on one."""
     num_workers: Annotated[int, Field(ge=0)] = 0
     """Processes that collate batches; 0 does it in the training process."""
     num_threads: Count | None = None
-    """CPU threads of one trial; None leaves torch's own choice."""
+    """CPU threads of each process that trains; None leaves torch's own choice."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     # What counts
@@ -224,6 +226,24 @@ class TrainConfig(BaseModel):
         length, task = info.data.get("max_length_tokens"), TASKS.get(str(info.data.get("task")))
         if length is not None and task and "stride_tokens" in task.reads and value >= length:
             raise ValueError(f"windows of max_length_tokens={length} cannot share {value} tokens")
+        return value
+
+    @field_validator("sharded")
+    @classmethod
+    def _can_be_sharded(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001
+        given = info.data
+        task = TASKS.get(str(given.get("task")))
+        refused = {
+            "devices is 1, and nothing is shared": given.get("devices") == 1,
+            f"a model that writes, as on task '{given.get('task')}', cannot be": bool(
+                task and "num_beams" in task.settings
+            ),
+            "its state is not shared out with optimizer adafactor; take adamw": given.get("optimizer") == "adafactor",
+            "adapters are not; leave lora_rank out": given.get("lora_rank") is not None,
+            "scaled gradients are not; take precision bf16-mixed": given.get("precision") == "16-mixed",
+        }
+        if value and (reasons := [reason for reason, applies in refused.items() if applies]):
+            raise ValueError("; ".join(reasons))
         return value
 
     @field_validator("columns")

@@ -15,6 +15,7 @@ from trainer.config import TrainConfig
 from trainer.curve import Curve, Diverged, own
 from trainer.devices.followers import followers
 from trainer.devices.group import Group, Others, joined
+from trainer.devices.starter import LOCALLY, Starter
 from trainer.document import ConfigError
 from trainer.job import prepare
 from trainer.loaders import Loaders
@@ -38,13 +39,14 @@ def fit(
     resume_interval_s: float = 60.0,
     save_at: Collection[int] = (),
     report: Reporter = keep_going,
+    starter: Starter = LOCALLY,
 ) -> FitResult:
     """Trains one model, validates it `config.validations` times, and keeps its best weights.
 
     On a CPU the same config gives the same losses to the last bit, also when the fit was interrupted and resumed. The test
     split is never read. Can be called from any thread, and again and again in one process, but one at a time: the random
-    generators that models draw from are the process's. With several devices, this process trains on the first, and starts
-    one for each of the others that ends with the fit.
+    generators that models draw from are the process's. With several devices, this process trains on the first, and has
+    one started for each of the others that ends with the fit.
 
     Args:
         config: Everything that decides how the model is trained.
@@ -59,6 +61,7 @@ def fit(
         save_at: Validations after which a state is saved all the same.
         report: Called after each validation, in this thread. What it has heard of before is removed only once it has
             returned CONTINUE. STOP ends the fit; what it raises passes through.
+        starter: Starts the processes of the other devices; left out, they are this machine's. It changes no result.
 
     Returns:
         How it ended. A loss that is not finite, and too little memory for even the smallest micro-batch, are endings.
@@ -66,10 +69,10 @@ def fit(
     Raises:
         ConfigError: The config cannot be trained by: its data, model, machine or number of validations.
         CheckpointError: `resume_from` is damaged.
-        DeviceError: The process of another device could not go on.
+        DeviceError: The process of another device could not go on; a DeviceLostError if it is gone, as with its machine.
     """
     config = config.dated()
-    if problems := machine_problems(config):
+    if problems := machine_problems(config, num_nodes=starter.num_nodes):
         raise ConfigError(problems)
     try:
         with (
@@ -85,7 +88,7 @@ def fit(
                 save_at=frozenset(save_at),
                 report=heard,
             )
-            return finish(_fit_in_memory(config, outside, _origin(resume_from, inherit_from)))
+            return finish(_fit_in_memory(config, outside, _origin(resume_from, inherit_from), starter))
     finally:
         _free()
 
@@ -96,11 +99,11 @@ def _origin(resume_from: Path | None, inherit_from: Path | None) -> Origin | Non
     return None if inherit_from is None else Origin(folder=inherit_from, inherited=True)
 
 
-def _fit_in_memory(config: TrainConfig, outside: Outside, origin: Origin | None) -> FitResult:
+def _fit_in_memory(config: TrainConfig, outside: Outside, origin: Origin | None, starter: Starter) -> FitResult:
     """Fits with ever smaller micro-batches, of the same optimizer steps, until they fit into memory."""
     notes: list[str] = []
     while True:
-        with followers(config, origin) as (group, others):
+        with followers(config, origin, starter) as (group, others):
             result, state = fit_in(group, others, config, outside, origin)
         smaller = halved(config)
         if result.ending != Ending.OUT_OF_MEMORY or smaller is None:
@@ -177,13 +180,14 @@ def _trainer(config: TrainConfig, group: Group, reporting: Reporting, *, epochs:
     shared_gpus = group.size > 1 and on_gpu(config)
     return Trainer(
         accelerator=config.accelerator if group.size == 1 else "gpu" if shared_gpus else "cpu",
-        devices=[group.rank] if shared_gpus else 1,
+        devices=[group.device] if shared_gpus else 1,
         precision=config.precision,
         max_epochs=epochs,
         accumulate_grad_batches=config.accumulate,
         gradient_clip_val=config.max_grad_norm,
         reload_dataloaders_every_n_epochs=1,  # each stretch has batches of its own
         num_sanity_val_steps=0,
+        inference_mode=not config.sharded,  # what is put together in a validation is trained afterwards
         callbacks=[reporting],
         plugins=[LightningEnvironment()],  # not what it would guess from a cluster's variables
         logger=False,

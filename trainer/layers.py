@@ -49,7 +49,7 @@ def depths(model: "PreTrainedModel | PeftModel", *, needed_by: str | None = None
     """
     whole = _without_adapters(model)
     stacks = _stacks(whole.base_model)
-    layers = [layer for stack in stacks for layer in stack]
+    layers = layers_of(whole)
     declared = getattr(whole.config, "num_hidden_layers", 1)
     if needed_by and (len(layers) < declared or len(stacks) > ENCODER_AND_DECODER):
         raise ConfigError([Problem(key=needed_by, message=_not_apart(whole.config.model_type, declared, len(layers)))])
@@ -65,6 +65,11 @@ def depths(model: "PreTrainedModel | PeftModel", *, needed_by: str | None = None
         for parameter in module.parameters(recurse=False):
             of.setdefault(parameter, depth)
     return Depths({parameter: of.get(parameter, head) for parameter in model.parameters()}, len(layers))
+
+
+def layers_of(model: "PreTrainedModel") -> "list[nn.Module]":
+    """The layers of a model of any family, from the bottom up: those of its encoder, then those of its decoder."""
+    return [layer for stack in _stacks(model.base_model) for layer in stack]
 
 
 def freeze(model: "PreTrainedModel | PeftModel", *, embeddings: bool, num_layers: int) -> None:

@@ -11,9 +11,15 @@ def on_gpu(config: TrainConfig) -> bool:
     return config.accelerator == "gpu" or (config.accelerator == "auto" and torch.cuda.is_available())
 
 
-def machine_problems(config: TrainConfig) -> list[Problem]:
-    """What is asked for that this machine has not. To be asked where it trains: the trials of a sweep may run elsewhere."""
-    asked = {"accelerator": _accelerator(config), "devices": _devices(config), "precision": _precision(config)}
+def machine_problems(config: TrainConfig, *, num_nodes: int = 1) -> list[Problem]:
+    """What is asked for that this machine has not. To be asked where it trains: the trials of a sweep may run elsewhere.
+
+    Args:
+        config: What is asked.
+        num_nodes: Machines that share its devices.
+    """
+    devices = _devices(config, num_nodes)
+    asked = {"accelerator": _accelerator(config), "devices": devices, "precision": _precision(config)}
     return [Problem(key=key, message=message) for key, message in asked.items() if message]
 
 
@@ -26,14 +32,16 @@ def _accelerator(config: TrainConfig) -> str:
     return f"this machine has no {config.accelerator.upper()} that torch {torch.__version__} can use"
 
 
-def _devices(config: TrainConfig) -> str:
+def _devices(config: TrainConfig, num_nodes: int) -> str:
     if config.devices == 1:
         return ""
     if config.accelerator == "tpu":
         return f"{config.devices} devices train together on cpu or gpu; on tpu it is 1"
-    there = torch.cuda.device_count()
-    if on_gpu(config) and there < config.devices:
-        return f"{config.devices} GPUs are asked for, and this machine has {there}"
+    if config.devices % num_nodes:
+        return f"{config.devices} devices cannot be shared evenly by {num_nodes} nodes"
+    here, there = config.devices // num_nodes, torch.cuda.device_count()
+    if on_gpu(config) and there < here:
+        return f"{here} GPUs are asked for, and this machine has {there}"
     return ""
 
 

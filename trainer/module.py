@@ -51,7 +51,16 @@ class Module(LightningModule):
         self._num_steps = len(step_weights)
         self._num_parts = setup.config.accumulate * group.size
         self._scoring = scoring
-        self._objective = SharedObjective(Objective(model, self._task, setup.config.label_smoothing), group)
+        self._group = group
+        objective = Objective(model, self._task, setup.config.label_smoothing)
+        self._objective = SharedObjective(objective, group, sharded=setup.config.sharded)
+
+    def configure_model(self) -> None:
+        """Shares the model out, where that is asked for: its processes are connected now."""
+        if self.config.sharded:
+            from trainer.devices.sharding import shard
+
+            shard(self.model, self._group, self.trainer.strategy.root_device)
 
     def on_fit_start(self) -> None:
         """The device is known now."""

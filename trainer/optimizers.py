@@ -109,13 +109,17 @@ def _sgd(groups: list[Group], config: "TrainConfig") -> "Optimizer":
     from pytorch_optimizer import SGDW
 
     # torch.optim.SGD adds the decay to the gradient, where momentum multiplies it: 0.01 would not mean what it means in AdamW.
-    return SGDW(groups, lr=config.learning_rate, momentum=config.momentum, foreach=_device_type(groups) == "cuda")
+    return SGDW(groups, lr=config.learning_rate, momentum=config.momentum, foreach=_at_once(groups, config))
 
 
 def _lion(groups: list[Group], config: "TrainConfig") -> "Optimizer":
     from pytorch_optimizer import Lion
 
-    return Lion(groups, lr=config.learning_rate, betas=LION_BETAS, foreach=_device_type(groups) == "cuda")
+    return Lion(groups, lr=config.learning_rate, betas=LION_BETAS, foreach=_at_once(groups, config))
+
+
+def _at_once(groups: list[Group], config: "TrainConfig") -> bool:
+    return _device_type(groups) == "cuda" and not config.sharded
 
 
 def _device_type(groups: list[Group]) -> str:

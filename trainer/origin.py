@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MACHINE_SETTINGS = frozenset(
-    {"accelerator", "eval_batch_size", "num_workers", "num_threads", "overwrite_cache", "wandb_project"}
+    {"accelerator", "eval_batch_size", "num_workers", "num_threads", "overwrite_cache", "sharded", "wandb_project"}
 )
 """Settings in which an attempt may differ from the one it resumes."""
 STEP_SETTINGS = frozenset({"batch_size", "accumulate", "devices"})

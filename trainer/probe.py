@@ -8,6 +8,7 @@ from pathlib import Path
 from trainer.batching import step_plan
 from trainer.config import TrainConfig
 from trainer.data import load
+from trainer.devices.starter import LOCALLY, Starter
 from trainer.encoded import Encoded
 from trainer.fit import fit
 from trainer.models import model_folder
@@ -56,7 +57,7 @@ class Probe:
     note: str = ""
 
 
-def probe(config: TrainConfig, *, seconds: float = 5.0) -> Probe:
+def probe(config: TrainConfig, *, seconds: float = 5.0, starter: Starter = LOCALLY) -> Probe:
     """Trains a few steps by a config, with its own model and rows, and says how fast that is.
 
     The rows are a seeded sample of the config's own. As rows of like length are put together, steps differ much: time is taken by
@@ -66,6 +67,7 @@ def probe(config: TrainConfig, *, seconds: float = 5.0) -> Probe:
     Args:
         config: Of the whole fit.
         seconds: How long to time steps; at least a few are timed however long they take.
+        starter: Starts the processes of the other devices.
 
     Raises:
         ConfigError: The config cannot be trained by.
@@ -83,6 +85,7 @@ def probe(config: TrainConfig, *, seconds: float = 5.0) -> Probe:
             resume_dir=Path(scratch) / "resume",
             resume_interval_s=0.0,
             report=readings.hear,
+            starter=starter,
         )
     if result.ending not in (Ending.STOPPED, Ending.COMPLETED):
         raise ProbeError(f"the first steps ended as {result.ending}: {result.reason}")

@@ -5,6 +5,7 @@ import resource
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from trainer.batching import Batches
 from trainer.checkpoint import write_checkpoint
 from trainer.curve import Diverged
 from trainer.devices.group import Group
+from trainer.devices.sharding import whole
 from trainer.document import ConfigError, Problem, nearest
 from trainer.module import Module
 from trainer.report import Ending, FitResult, Report, Reporter, Scalar, Verdict, keep_going
@@ -122,14 +124,28 @@ class Reporting(Callback):
         self.progress.validation += 1
         self.progress.step = pl_module.curve.step
         self._peak_memory_mb = self._group.highest(peak_memory_mb())
-        if self._group.told(lambda: self._conclude(trainer, pl_module)):
+        best, due = self._group.told(lambda: self._decide(pl_module))
+        kept, optimizer = self._group.leads, trainer.optimizers[0]
+        held = resume.Whole(
+            model=whole(pl_module.model.state_dict(keep_vars=True), kept=kept) if best or due else {},
+            optimizer=whole(optimizer.state_dict(), kept=kept) if due else {},
+        )
+        if self._group.told(lambda: self._conclude(trainer, pl_module, held, best=best, due=due)):
             trainer.should_stop = True
 
-    def _conclude(self, trainer: Trainer, module: Module) -> bool:
-        """Does what follows from a validation. Returns whether the fit ends here."""
+    def _decide(self, module: Module) -> tuple[bool, bool]:
+        """Notes a validation. Returns whether it is the best, and whether a state to resume from is due."""
         self._note(module)
-        self._keep_if_best(module)
-        self._save_if_due(trainer, module)
+        outside, number = self._outside, self.progress.validation
+        due = number in outside.save_at or time.monotonic() - self._saved >= outside.resume_interval_s
+        return self._is_best(module.val_metrics), due and outside.resume_dir is not None
+
+    def _conclude(self, trainer: Trainer, module: Module, held: resume.Whole, *, best: bool, due: bool) -> bool:
+        """Does what follows from a validation. Returns whether the fit ends here."""
+        if best:
+            self._keep(module, held)
+        if due:
+            self._save(trainer, held)
         if self._report(module) == Verdict.STOP:
             # Nothing is removed: who is told to stop may be an attempt that another one has taken over from.
             self.stopped = True
@@ -163,29 +179,35 @@ class Reporting(Callback):
                     f"{name} is {value} at validation {self.progress.validation}, optimizer step {self.progress.step}"
                 )
 
-    def _keep_if_best(self, module: Module) -> None:
-        progress, metrics, config = self.progress, module.val_metrics, self._config
+    def _is_best(self, metrics: Mapping[str, float]) -> bool:
+        config = self._config
         if config.metric not in metrics:
             message = f"task '{config.task}' has no metric '{config.metric}'; it has: {', '.join(sorted(metrics))}"
             raise ConfigError([Problem(key="metric", message=message + nearest(config.metric, metrics))])
-        progress.since_best += 1
-        if not config.better(metrics[config.metric], progress.best):
-            return
+        self.progress.since_best += 1
+        return config.better(metrics[config.metric], self.progress.best)
+
+    def _keep(self, module: Module, held: resume.Whole) -> None:
+        progress, metrics, config = self.progress, module.val_metrics, self._config
         folder = self._outside.checkpoint_dir / f"validation-{progress.validation}"
-        model = with_adapters_merged(module.model)
-        write_checkpoint(folder, model=model, tokenizer=self._tokenizer, config=config, metrics=metrics)
+        write_checkpoint(
+            folder,
+            model=with_adapters_merged(module.model),
+            tokenizer=self._tokenizer,
+            config=config,
+            metrics=metrics,
+            weights=held.model if config.sharded else None,
+        )
         if progress.checkpoint:
             self._superseded.append(progress.checkpoint)
         progress.best, progress.metrics, progress.checkpoint = metrics[config.metric], metrics, str(folder)
         progress.since_best = 0
 
-    def _save_if_due(self, trainer: Trainer, module: Module) -> None:
+    def _save(self, trainer: Trainer, held: resume.Whole) -> None:
         outside, progress = self._outside, self.progress
-        due = progress.validation in outside.save_at or time.monotonic() - self._saved >= outside.resume_interval_s
-        if outside.resume_dir is None or not due:
-            return
+        assert outside.resume_dir is not None
         folder = outside.resume_dir / f"validation-{progress.validation}"
-        resume.save(folder, trainer, module.model, progress, self._config)
+        resume.save(folder, trainer, held, progress, self._config)
         if progress.resume:
             self._superseded.append(progress.resume)
         progress.resume, progress.resume_checkpoint = str(folder), progress.checkpoint

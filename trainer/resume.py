@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Trainer
+from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
 from trainer.checkpoint import read_config, read_state, write_state
 from trainer.config import TrainConfig
+from trainer.devices.sharding import shared_out
 from trainer.document import ConfigError, Problem
 from trainer.origin import CHANGEABLE_SETTINGS, MACHINE_SETTINGS, STEP_SETTINGS, Origin
 
@@ -63,7 +65,7 @@ class Resumed:
         assert isinstance(schedule, LambdaLR)
         own = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
         own_rates = schedule.base_lrs
-        optimizer.load_state_dict(self._state.pop("optimizer"))
+        optimizer.load_state_dict(shared_out(self._state.pop("optimizer"), optimizer))
         schedule.load_state_dict(self._state.pop("schedule"))
         trainer.precision_plugin.load_state_dict(self._state.pop("precision"))
         if self._inherited:
@@ -72,15 +74,23 @@ class Resumed:
             _follow(schedule, own_rates)
 
 
-def save(folder: Path, trainer: Trainer, model: PreTrainedModel, progress: Progress, config: TrainConfig) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    """What a model and its optimizer hold, all of it, also if it is shared out."""
+
+    model: dict[str, Tensor]
+    optimizer: dict[str, Any]
+
+
+def save(folder: Path, trainer: Trainer, held: Whole, progress: Progress, config: TrainConfig) -> None:
     """Writes the state at the end of a stretch.
 
     No generator is part of it: each stretch seeds its own, and the batch plan is a function of the config.
     """
     state = {
         "progress": asdict(progress),
-        "model": model.state_dict(),
-        "optimizer": trainer.optimizers[0].state_dict(),
+        "model": held.model,
+        "optimizer": held.optimizer,
         "schedule": trainer.lr_scheduler_configs[0].scheduler.state_dict(),
         "precision": trainer.precision_plugin.state_dict(),
     }

@@ -16,10 +16,13 @@ from ray.exceptions import RayActorError
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
+from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from sweeps.contract import Asker, Kind, Outcome, TrialFunction, TrialSpec, Turn
-from sweeps.errors import PreflightError, Problem
+from sweeps.errors import PreflightError
 from sweeps.launchers.ray_nodes import call_it, capacity, living_nodes, on_every_node, refuse_strangers
+from sweeps.launchers.ray_room import STRATEGY, bundles, refuse_what_never_fits, room
 from sweeps.launchers.ray_worker import OUTCOME, REPORT, SPEC, on_worker
 from sweeps.launchers.time_limit import TimeLimit
 from sweeps.settings.resources import ResourcesConfig
@@ -47,6 +50,7 @@ class RayTune:
 
     def __init__(self, resources: ResourcesConfig) -> None:
         self._resources = resources
+        self._bundles = bundles(resources)
         self._started = False
 
     def __enter__(self) -> Self:
@@ -63,7 +67,7 @@ class RayTune:
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # what was lost is the study's to say
         try:
             refuse_strangers()
-            self._check_room()
+            refuse_what_never_fits(self._resources, capacity())
         except PreflightError:
             self.__exit__()
             raise
@@ -78,7 +82,7 @@ class RayTune:
         adapter = _Adapter(study, self.slots)
         with tempfile.TemporaryDirectory(prefix="sweep-tune-") as scratch:
             tuner = tune.Tuner(
-                tune.with_resources(on_worker(trial), {"cpu": self._resources.cpus, "gpu": self._resources.gpus}),
+                tune.with_resources(on_worker(trial), tune.PlacementGroupFactory(self._bundles, strategy=STRATEGY)),
                 tune_config=tune.TuneConfig(
                     search_alg=_StudySearcher(adapter),
                     scheduler=_StudyScheduler(adapter),
@@ -100,10 +104,17 @@ class RayTune:
 
     def call(self, function: Callable[[], T]) -> T:
         """Runs a function on any node that has room for a trial; again on another if the worker is lost."""
+        reserved = placement_group(self._bundles, strategy=STRATEGY)
         task: Any = ray.remote(call_it).options(
-            num_cpus=self._resources.cpus, num_gpus=self._resources.gpus, max_retries=2
+            num_cpus=self._bundles[0]["CPU"],
+            num_gpus=self._bundles[0].get("GPU", 0),
+            scheduling_strategy=PlacementGroupSchedulingStrategy(reserved, placement_group_bundle_index=0),
+            max_retries=2,
         )
-        result: T = ray.get(task.remote(function))
+        try:
+            result: T = ray.get(task.remote(function))
+        finally:
+            remove_placement_group(reserved)
         return result
 
     def on_every_node(self, function: Callable[[], T]) -> dict[str, T]:
@@ -118,23 +129,7 @@ class RayTune:
         """Room on the nodes that live or that an autoscaler would start, or what the configuration fixes."""
         if self._resources.concurrent != "auto":
             return self._resources.concurrent
-        return sum(map(self._room, capacity()))
-
-    def _check_room(self) -> None:
-        """A trial that fits on no node would wait for ever."""
-        nodes = capacity()
-        if not any(self._room(node) for node in nodes):
-            asked = f"cpus {self._resources.cpus:g} and gpus {self._resources.gpus:g}"
-            there = ", ".join(
-                sorted({f"{node.get('CPU', 0):g} CPUs with {node.get('GPU', 0):g} GPUs" for node in nodes})
-            )
-            raise PreflightError(
-                [Problem(key="resources", message=f"a trial asks for {asked}; the nodes have {there}")]
-            )
-
-    def _room(self, resources: dict[str, float]) -> int:
-        asked = {"CPU": self._resources.cpus, "GPU": self._resources.gpus}
-        return min(int(resources.get(kind, 0) / amount) for kind, amount in asked.items() if amount > 0)
+        return room(self._resources, capacity())
 
 
 class _Adapter:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ray import tune
 
-from sweeps.contract import Report, TrialFunction, Verdict
+from sweeps.contract import Kind, Report, TrialFunction, Verdict
 
 SPEC, REPORT, OUTCOME = "spec", "report", "outcome"
 """Keys of what goes to a worker, and of what comes back."""
@@ -32,5 +32,7 @@ def on_worker(trial: TrialFunction) -> Callable[[dict[str, Any]], None]:
         if stopped:
             sys.exit(0)  # returning would make Tune report once more, to nobody, and wait for ever
         tune.report({OUTCOME: outcome})
+        if outcome.kind is Kind.LOST:  # Tune takes the worker away, and reserves nodes for the next one anew
+            raise RuntimeError(outcome.reason)
 
     return trainable

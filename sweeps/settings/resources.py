@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from sweeps.launchers.names import LAUNCHERS
 from sweeps.settings.section import Section
@@ -15,6 +15,8 @@ class ResourcesConfig(Section):
 
     cpus: Annotated[Number, Field(ge=0.01)] = 1
     gpus: Annotated[Number, Field(ge=0)] = 0
+    nodes: Count = 1
+    """Nodes that one trial is spread over: each has the same share of its `cpus`, `gpus` and `train.devices`."""
     concurrent: Count | Literal["auto"] = "auto"
     """Trials at once; `auto` is as many as the cluster has room for."""
     max_attempts: Count = 3
@@ -23,9 +25,23 @@ class ResourcesConfig(Section):
     """Longest that one attempt at a trial may run; then it is ended from outside, and has failed."""
     launcher: str = "ray_tune"
 
+    @field_validator("nodes")
+    @classmethod
+    def _share_evenly(cls, value: int, info: ValidationInfo) -> int:
+        gpus = info.data.get("gpus", 0)
+        if value > 1 and gpus % value:
+            raise ValueError(f"{gpus:g} gpus cannot be shared evenly by {value} nodes")
+        return value
+
     @field_validator("launcher")
     @classmethod
-    def _known(cls, value: str) -> str:
+    def _known(cls, value: str, info: ValidationInfo) -> str:
         if value not in LAUNCHERS:
             raise ValueError(unknown("launcher", value, LAUNCHERS))
+        if value == "in_process" and (nodes := info.data.get("nodes", 1)) > 1:
+            raise ValueError(f"in_process runs trials on this node alone, and nodes is {nodes}; take ray_tune")
         return value
+
+    def threads(self, devices: int) -> int:
+        """CPU threads of each process of a trial on so many devices."""
+        return max(1, int(self.cpus / devices))

@@ -23,7 +23,7 @@ NOT_SEARCHED = frozenset(
     {
         *("task", "data", "columns", "splits", "split_seed", "validation_ratio"),
         *("max_validation_rows", "max_test_rows", "metric", "mode", "validations", "seed", "overwrite_cache"),
-        *("accelerator", "devices", "num_workers", "num_threads", "wandb_project"),
+        *("accelerator", "devices", "sharded", "num_workers", "num_threads", "wandb_project"),
     }
 )
 """Settings that must be the same in every trial, or trials could not be compared."""

@@ -176,6 +176,13 @@ def test_a_space_that_does_not_exist(tmp_path: Path) -> None:
         ("search.seed=-1", "greater than or equal to 0"),
         ("train.split_seed=-5", "greater than or equal to 0"),
         ("train.devices=4", "resources: cpus is 1, but each trial trains on 4 devices (train.devices)"),
+        ("resources={nodes: 2}", "resources: 2 nodes cannot share 1 devices evenly (train.devices)"),
+        ("resources={gpus: 3, nodes: 2}", "resources.nodes: 3 gpus cannot be shared evenly by 2 nodes"),
+        (
+            "resources={nodes: 2, launcher: in_process}",
+            "in_process runs trials on this node alone, and nodes is 2; take ray_tune",
+        ),
+        ("space.sharded={type: choice, choices: [true, false]}", "must be the same in every trial"),
         ("space.stride_tokens={type: int, low: 8, high: 32}", "has no effect on task 'classification'"),
         ("storage.study=foo", "must be a database URL"),
         ("storage.path=s3://bucket/runs", "must be a folder"),

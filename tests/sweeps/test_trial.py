@@ -120,3 +120,16 @@ def test_a_pruned_trial_leaves_no_process_and_its_worker_goes_on_whole(tmp_path:
     assert after < 4
     for trial in trials:
         assert trial.outcome is Kind.PRUNED or sorted(trial.values) == [1, 2, 3, 4]
+
+
+def test_a_device_that_is_gone_makes_its_trial_lost(tmp_path: Path) -> None:
+    def report(_: Report) -> Verdict:
+        (follower,) = psutil.Process().children()
+        follower.kill()
+        return Verdict.CONTINUE
+
+    train = {**SMALL, "devices": 2, "batch_size": 8}
+    config = sweep_config(tmp_path, train=train, resources={"cpus": 2})
+    outcome = trial_of(config)(spec(), report)
+    assert outcome.kind is Kind.LOST
+    assert outcome.reason.startswith("device 2 of 2: its process ")

@@ -36,11 +36,12 @@ class SharedObjective:
     Args:
         objective: What is followed.
         group: By whom.
+        sharded: Whether its model is shared out, which sees to its gradients by itself.
     """
 
-    def __init__(self, objective: Objective, group: Group) -> None:
+    def __init__(self, objective: Objective, group: Group, *, sharded: bool) -> None:
         self._objective = objective
-        self._group = group
+        self._averages = group.size > 1 and not sharded
         self._parallel: DistributedDataParallel | None = None
 
     def loss(self, batch: Batch, *, last: bool) -> torch.Tensor:
@@ -51,7 +52,7 @@ class SharedObjective:
             last: Whether a backward pass from this loss completes the gradients of a step, to be averaged then.
         """
         follow: nn.Module = self._objective
-        if self._group.size > 1:
+        if self._averages:
             first = self._parallel is None  # torch learns the graph by averaging; a part of a sum may be averaged twice
             follow = self._parallel = self._parallel or self._parallelized()
             follow.require_backward_grad_sync = last or first

@@ -10,10 +10,13 @@ from datetime import timedelta
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import psutil
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 LOOPBACK = "127.0.0.1"
+REACH_TIMEOUT_S = 30.0
 JOIN_TIMEOUT = timedelta(minutes=10)
 """How long they wait for each other when all connect: each has said that it is ready."""
 TIMEOUT = timedelta(hours=6)
@@ -34,22 +37,37 @@ class Group:
 
     Attributes:
         rank: Its number, from 0. The first one writes, reports and decides.
-        size: How many there are, all on this machine.
+        size: How many there are.
+        address: Of the first one's machine.
         port: On which the first one listens.
+        num_nodes: Machines that they are on, each of which has the same number of them, one after the other.
     """
 
     rank: int = 0
     size: int = 1
+    address: str = LOOPBACK
     port: int = 0
+    num_nodes: int = 1
 
     @property
     def leads(self) -> bool:
         """Whether this is the first one."""
         return self.rank == 0
 
+    @property
+    def node(self) -> int:
+        """The number of its machine, from 0."""
+        return self.rank * self.num_nodes // self.size
+
+    @property
+    def device(self) -> int:
+        """The number of its device on its machine, from 0."""
+        return self.rank % (self.size // self.num_nodes)
+
     def share(self, batches: list[T]) -> list[T]:
-        """The batches that this one takes. If there is none for it, it takes one that another has: nobody is left out."""
-        return batches[self.rank :: self.size] or batches[:1]
+        """The batches that this one takes: as many as every other. If one is lacking, it takes one that another has, too."""
+        mine = batches[self.rank :: self.size]
+        return mine if len(mine) * self.size >= len(batches) else [*mine, batches[0]]
 
     def gather(self, mine: list[T], number: int) -> list[T]:
         """Puts together what was made of shared batches, in the order of the batches.
@@ -137,18 +155,21 @@ def joined(group: Group, others: Others, *, on_gpu: bool) -> Iterator[None]:
         return
     from torch import distributed
 
+    listener = others.meet()
+    if not group.leads and group.address != LOOPBACK:
+        _reach(group)
     store = distributed.TCPStore(  # type: ignore[attr-defined]  # public, though not declared so
-        LOOPBACK,
+        group.address,
         group.port,
         group.size,
         is_master=group.leads,
         timeout=TIMEOUT,
         wait_for_workers=False,
-        master_listen_fd=others.meet(),
+        master_listen_fd=listener,
     )
     backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"  # gloo also notices at once when a process is gone
     excepthook = sys.excepthook  # it sets one of its own, for good
-    with _environment(_settings()):
+    with _environment(_settings(group.address)):
         distributed.init_process_group(
             backend, store=store, rank=group.rank, world_size=group.size, timeout=JOIN_TIMEOUT
         )
@@ -170,13 +191,36 @@ def let_go() -> None:
         world.abort()
 
 
-def _settings() -> dict[str, str]:
-    loopback = next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
-    return {
-        "GLOO_SOCKET_IFNAME": loopback,
-        "NCCL_SOCKET_IFNAME": loopback,
-        "TORCH_NCCL_ASYNC_ERROR_HANDLING": "0",  # `let_go` does it; NCCL's own would kill the caller's process
-    }
+def is_lost_connection(error: Exception) -> bool:
+    """Whether an error says that another process cannot be reached any more."""
+    from torch.distributed import DistError
+
+    return isinstance(error, DistError) or "gloo" in str(error)
+
+
+def _reach(group: Group) -> None:
+    """Tries whether the first one can be reached: the store would try for hours."""
+    try:
+        socket.create_connection((group.address, group.port), timeout=REACH_TIMEOUT_S).close()
+    except OSError as error:
+        message = f"cannot reach the first process at {group.address}:{group.port}: {error}"
+        raise ConnectionError(f"{message}; the machines of a fit must reach each other on every port") from None
+
+
+def _settings(address: str) -> dict[str, str]:
+    own = _interface_to(address)
+    between = {"GLOO_SOCKET_IFNAME": own, "NCCL_SOCKET_IFNAME": own}
+    if address != LOOPBACK:  # between machines, whoever runs them may know better
+        between = {name: os.environ.get(name, own) for name in between}
+    return between | {"TORCH_NCCL_ASYNC_ERROR_HANDLING": "0"}  # `let_go` does it; NCCL's own would kill the caller
+
+
+def _interface_to(address: str) -> str:
+    """The name of this machine's network interface that leads to an address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((address, 9))  # sends nothing
+        own = probe.getsockname()[0]
+    return next(name for name, known in psutil.net_if_addrs().items() if own in [each.address for each in known])
 
 
 @contextmanager

@@ -22,14 +22,16 @@ class Order(BaseModel):
 
 
 class Word(BaseModel):
-    """What a process has to say: that it is ready, or that it failed.
+    """What a process has to say, or what is said of it: that it is ready, or that it failed.
 
     Attributes:
         failure: Why it cannot go on, in one line; empty if it is ready.
         out_of_memory: Whether that was too little memory.
+        lost: Whether it is gone without having said why, as with its machine.
         traceback: Where it failed.
     """
 
     failure: str = ""
     out_of_memory: bool = False
+    lost: bool = False
     traceback: str = ""

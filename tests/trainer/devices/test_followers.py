@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from trainer.config import TrainConfig
-from trainer.devices.followers import COMMAND, ended_by
 from trainer.devices.group import Group
 from trainer.devices.messages import Order
+from trainer.devices.starter import COMMAND, ended_by
 from trainer.origin import Origin
 
 MakeConfig = Callable[..., TrainConfig]

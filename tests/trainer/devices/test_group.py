@@ -6,9 +6,10 @@ import subprocess
 import sys
 from typing import Any
 
+import psutil
 import pytest
 
-from trainer.devices.group import ALONE, Group, Others, joined
+from trainer.devices.group import ALONE, LOOPBACK, Group, Others, _settings, joined
 
 BOTH = """
 import json, math, os, sys
@@ -85,10 +86,34 @@ def test_they_talk_on_this_machine_alone_and_leave_their_processes_as_they_were(
     assert [(each["inside"].startswith("lo"), each["left"]) for each in said] == [(True, False)] * 2
 
 
-def test_each_batch_goes_to_one_and_nobody_goes_without() -> None:
+def test_each_batch_goes_to_one_and_all_have_as_many() -> None:
     shares = [Group(rank=rank, size=3).share(list("abcde")) for rank in range(3)]
-    assert shares == [["a", "d"], ["b", "e"], ["c"]]
+    assert shares == [["a", "d"], ["b", "e"], ["c", "a"]]
     assert [Group(rank=rank, size=3).share(["a"]) for rank in range(3)] == [["a"]] * 3
+
+
+def test_the_processes_of_a_node_follow_each_other() -> None:
+    places = [Group(rank=rank, size=4, num_nodes=2) for rank in range(4)]
+    assert [(place.node, place.device) for place in places] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert [Group(rank=rank, size=3).device for rank in range(3)] == [0, 1, 2]
+
+
+def test_between_nodes_they_talk_where_the_first_one_is_reached_or_where_somebody_has_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    [own] = {each.address for each in psutil.net_if_addrs()["lo"] if each.family == socket.AF_INET}
+    assert _settings(own)["GLOO_SOCKET_IFNAME"] == "lo"
+    monkeypatch.setenv("NCCL_SOCKET_IFNAME", "ib0")
+    assert _settings(LOOPBACK)["NCCL_SOCKET_IFNAME"] == "lo"
+    assert _settings("127.0.0.2")["NCCL_SOCKET_IFNAME"] == "ib0"
+
+
+def test_a_first_process_that_cannot_be_reached_is_named() -> None:
+    with socket.create_server(("127.0.0.2", 0)) as closed:
+        place = Group(rank=1, size=2, address="127.0.0.2", port=closed.getsockname()[1])
+    with pytest.raises(ConnectionError, match=r"cannot reach the first process at 127\.0\.0\.2:\d+: .*refused"):  # noqa: SIM117
+        with joined(place, Others(), on_gpu=False):
+            pass
 
 
 def test_alone_there_is_nobody_to_talk_to() -> None:

@@ -1,0 +1,168 @@
+"""Trials over two nodes each of a cluster on this machine, with faults. A program: Ray reads its token and its address once.
+
+The head has no room for a trial; of four nodes two are lost.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+from ray._common.utils import reset_ray_address
+from ray.cluster_utils import Cluster
+from ray.util.placement_group import get_current_placement_group, placement_group_table
+
+from sweeps.config import SweepConfig
+from sweeps.contract import Outcome, Report, Reporter, Trial, TrialSpec, Verdict
+from sweeps.disk.folder import SweepFolder, write_atomically
+from sweeps.launchers.build import build_starter
+from sweeps.launchers.ray_tune import RayTune
+from sweeps.plan import _probe
+from sweeps.study.ahead import draw_ahead
+from sweeps.trial import TrainTrial
+from tests.sweeps.synthetic import open_study, sweep_config
+from tests.trainer.devices.starting import check, seen, seen_to_fail
+from trainer.devices.starter import LOCALLY
+
+FOLLOWER = "trainer.devices.follower"
+MARK = "SWEEPS_TEST_SPREAD"
+KILLED, LEFT, FROZEN = FAULTS = ("killed", "left", "frozen")
+"""A follower is killed; its node is taken away; its node is, and no connection is closed. Each once, to a trial of its own."""
+
+
+def config_of(path: Path) -> SweepConfig:
+    train = {"epochs": 2, "max_train_rows": 64, "max_validation_rows": 40, "max_length_tokens": 32}
+    return sweep_config(
+        path,
+        train={**train, "batch_size": 4, "devices": 2, "metric": "val_loss"},
+        search={"pruner": "asha"},
+        budget={"trials": 5},
+        resources={"launcher": "ray_tune", "cpus": 2, "nodes": 2, "concurrent": 1},
+    )
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """A trial that saves a state at each validation, and to which something happens after its first one, if it goes on.
+
+    Attributes:
+        trial: What it does.
+        traces: A file for each fault that has come about: the trial, and its node that follows.
+    """
+
+    trial: TrainTrial
+    traces: Path
+
+    def __call__(self, spec: TrialSpec, report: Reporter) -> Outcome:
+        def hear(said: Report) -> Verdict:
+            verdict = report(said)
+            if said.validation == 1 and verdict is Verdict.CONTINUE:
+                self._happen(spec.number)
+            return verdict
+
+        return self.trial(replace(spec, save_at=(1, 2, 3, 4)), hear)
+
+    def _happen(self, number: int) -> None:
+        fault = next((name for name in FAULTS if not (self.traces / name).exists()), None)
+        if fault is None:
+            return
+        (follower,) = followers()
+        if fault == KILLED:
+            follower.kill()
+        if fault == FROZEN:
+            follower.suspend()
+        places = placement_group_table(get_current_placement_group())["bundles_to_node_id"]
+        write_atomically(self.traces / fault, f"{number} {places[1]}")
+        if fault == LEFT:
+            time.sleep(10)
+
+
+def followers() -> list[psutil.Process]:
+    """All that this test has started, wherever."""
+    all_of_them = [each for each in psutil.process_iter(["cmdline"]) if FOLLOWER in (each.info["cmdline"] or ())]
+    return [each for each in all_of_them if each.environ().get(MARK) == os.environ[MARK]]
+
+
+class Removal(threading.Thread):
+    """Takes away the node that follows."""
+
+    def __init__(self, cluster: Cluster, nodes: list[Any], traces: Path) -> None:
+        super().__init__(daemon=True)
+        self._cluster, self._nodes, self._traces = cluster, nodes, traces
+
+    def run(self) -> None:
+        for fault in (LEFT, FROZEN):
+            while not (self._traces / fault).exists():
+                time.sleep(0.1)
+            _, doomed = (self._traces / fault).read_text().split()
+            (node,) = (each for each in self._nodes if each.node_id == doomed)
+            self._cluster.remove_node(node, allow_graceful=False)
+
+
+class Losses:
+    """A listener that keeps why attempts began anew."""
+
+    def __init__(self) -> None:
+        self.heard: dict[int, str] = {}
+
+    def trial_changed(self, trial: Trial) -> None:
+        if trial.outcome is None and trial.reason:
+            self.heard[trial.number] = trial.reason
+
+
+def curve_here(function: TrainTrial, trial: Trial) -> dict[int, float]:
+    """What a trial says on two devices of this machine."""
+    heard: dict[int, float] = {}
+
+    def report(said: Report) -> Verdict:
+        heard[said.validation] = said.metrics["val_loss"]
+        return Verdict.CONTINUE
+
+    spec = TrialSpec(number=trial.number, attempt=9, params=trial.params, seed=trial.seed)
+    replace(function, starter=LOCALLY)(spec, report)
+    return heard
+
+
+def main(path: Path) -> dict[str, Any]:
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    reset_ray_address()  # whoever starts Ray on this machine meanwhile, or later, must not be led here
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(4)]
+    os.environ["RAY_ADDRESS"] = cluster.address
+    config = config_of(path)
+    folder = SweepFolder(Path(config.storage.path) / config.name)
+    starter = build_starter(config.resources)
+    trial = TrainTrial(config=config.train, folder=folder, num_threads=1, starter=starter)
+    said: dict[str, Any] = {}
+    with RayTune(config.resources) as launcher:
+        broken = config.train.model_copy(update={"validations": 1000})
+        check(
+            launcher.call(partial(seen, starter, config.train)), launcher.call(partial(seen_to_fail, starter, broken))
+        )
+        said["probed"] = type(launcher.call(partial(_probe, config, next(iter(draw_ahead(config, 1)))))).__name__
+        study, losses = open_study(config), Losses()
+        study.listen(losses)
+        removal = Removal(cluster, nodes, path)
+        removal.start()
+        launcher.run(study, Faulty(trial=trial, traces=path))
+        removal.join()
+    cluster.shutdown()  # type: ignore[no-untyped-call]
+    for process in (left := followers()):
+        process.kill()
+    said["left"] = [process.status() for process in left]
+    said["faults"] = {fault: int((path / fault).read_text().split()[0]) for fault in FAULTS}
+    trials = study.trials()
+    said["trials"] = [(each.outcome, each.attempt, each.values) for each in trials]
+    said["losses"] = losses.heard
+    said["here"] = {number: curve_here(trial, trials[number]) for number in said["faults"].values()}
+    return said
+
+
+if __name__ == "__main__":
+    os.environ[MARK] = str(os.getpid())
+    print(json.dumps(main(Path(sys.argv[1]))))

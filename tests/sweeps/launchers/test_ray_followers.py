@@ -1,0 +1,62 @@
+"""Trials over several nodes, which are real to Ray: each a raylet with workers of its own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from sweeps.contract import Kind
+from tests.sweeps.launchers.spread import FAULTS, KILLED, LEFT
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the program says of its one sweep."""
+    path = tmp_path_factory.mktemp("spread")
+    (path / "token").write_text("a" * 64)
+    (path / "token").chmod(0o600)
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path / "token")}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.sweeps.launchers.spread", str(path)],
+        env=os.environ | token,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    last: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return last
+
+
+def test_trials_are_pruned_and_completed_and_those_that_lost_a_device_went_on(said: dict[str, Any]) -> None:
+    assert len(said["trials"]) == 5
+    faults = said["faults"]
+    assert sorted(faults) == sorted(FAULTS)
+    for number, (outcome, attempt, values) in enumerate(said["trials"]):
+        assert outcome in (Kind.COMPLETED, Kind.PRUNED)
+        assert attempt == (2 if number in faults.values() else 1)
+        assert list(values) == [str(validation) for validation in range(1, len(values) + 1)]
+
+
+def test_what_was_lost_is_said(said: dict[str, Any]) -> None:
+    """Where no connection was closed, the worker ended itself, and Ray says so."""
+    reasons = {fault: said["losses"][str(number)] for fault, number in said["faults"].items()}
+    assert re.match(r"device 2 of 2: its process \d+ was ended by SIGKILL.* \(on node [\d.]+\)", reasons[KILLED])
+    assert "device" in reasons[LEFT]
+
+
+def test_it_is_the_same_training_as_on_two_devices_of_one_node(said: dict[str, Any]) -> None:
+    for number, here in said["here"].items():
+        _, _, there = said["trials"][int(number)]
+        assert there == {validation: here[validation] for validation in there}
+
+
+def test_no_process_is_left_behind_but_the_frozen_one(said: dict[str, Any]) -> None:
+    assert said["left"] == ["stopped"]
