@@ -234,16 +234,15 @@ class TrainConfig(BaseModel):
         given = info.data
         task = TASKS.get(str(given.get("task")))
         refused = {
-            "devices is 1, and nothing is shared": given.get("devices") == 1,
-            f"a model that writes, as on task '{given.get('task')}', cannot be": bool(
-                task and "num_beams" in task.settings
-            ),
-            "its state is not shared out with optimizer adafactor; take adamw": given.get("optimizer") == "adafactor",
-            "adapters are not; leave lora_rank out": given.get("lora_rank") is not None,
-            "scaled gradients are not; take precision bf16-mixed": given.get("precision") == "16-mixed",
+            "over 1 device": given.get("devices") == 1,
+            f"on task '{given.get('task')}', where it writes": bool(task and "num_beams" in task.settings),
+            "with optimizer adafactor; take adamw": given.get("optimizer") == "adafactor",
+            "with lora_rank": given.get("lora_rank") is not None,
+            "with precision 16-mixed; take bf16-mixed": given.get("precision") == "16-mixed",
         }
-        if value and (reasons := [reason for reason, applies in refused.items() if applies]):
-            raise ValueError("; ".join(reasons))
+        for how, applies in refused.items():
+            if value and applies:
+                raise ValueError(f"a model cannot be shared out {how}")
         return value
 
     @field_validator("columns")

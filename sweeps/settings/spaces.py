@@ -177,7 +177,9 @@ def _refusals(
 def _refused(space: Mapping[str, list[Value]], train: TrainConfig | None) -> Iterator[tuple[str, str]]:
     fields = [name for name in TrainConfig.model_fields if name not in NOT_SEARCHED]
     task = train.task if train else next(iter(TASKS))
-    base = {"task": task, "model": "builtin:tiny-bert", "data": "builtin:docstrings"}
+    base: dict[str, Any] = {"task": task, "model": "builtin:tiny-bert", "data": "builtin:docstrings"}
+    if train and train.sharded:
+        base |= {"devices": train.devices, "sharded": True}
     for name, values in space.items():
         if name in NOT_SEARCHED:
             yield name, "must be the same in every trial, so it cannot be searched"
