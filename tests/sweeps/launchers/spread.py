@@ -25,6 +25,7 @@ from sweeps.launchers.build import build_starter
 from sweeps.launchers.ray_tune import RayTune
 from sweeps.plan import _probe
 from sweeps.study.ahead import draw_ahead
+from sweeps.study.study import Study
 from sweeps.trial import TrainTrial
 from tests.sweeps.synthetic import open_study, sweep_config
 from tests.trainer.devices.starting import check, seen, seen_to_fail
@@ -85,8 +86,8 @@ class Faulty:
 
 def followers() -> list[psutil.Process]:
     """All that this test has started, wherever."""
-    all_of_them = [each for each in psutil.process_iter(["cmdline"]) if FOLLOWER in (each.info["cmdline"] or ())]
-    return [each for each in all_of_them if each.environ().get(MARK) == os.environ[MARK]]
+    known = [each for each in psutil.process_iter(["cmdline", "environ"]) if FOLLOWER in (each.info["cmdline"] or ())]
+    return [each for each in known if (each.info["environ"] or {}).get(MARK) == os.environ[MARK]]
 
 
 class Removal(threading.Thread):
@@ -105,15 +106,21 @@ class Removal(threading.Thread):
             self._cluster.remove_node(node, allow_graceful=False)
 
 
-class Losses:
-    """A listener that keeps why attempts began anew."""
+class Heard:
+    """A study that keeps how its attempts were told to have ended."""
 
-    def __init__(self) -> None:
-        self.heard: dict[int, str] = {}
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self.ask, self.report = study.ask, study.report
+        self.told: list[tuple[int, int, str, str]] = []
 
-    def trial_changed(self, trial: Trial) -> None:
-        if trial.outcome is None and trial.reason:
-            self.heard[trial.number] = trial.reason
+    @property
+    def stopping(self) -> bool:
+        return self._study.stopping
+
+    def finish(self, number: int, attempt: int, outcome: Outcome) -> None:
+        self.told.append((number, attempt, outcome.kind, outcome.reason))
+        self._study.finish(number, attempt, outcome)
 
 
 def curve_here(function: TrainTrial, trial: Trial) -> dict[int, float]:
@@ -145,20 +152,20 @@ def main(path: Path) -> dict[str, Any]:
             launcher.call(partial(seen, starter, config.train)), launcher.call(partial(seen_to_fail, starter, broken))
         )
         said["probed"] = type(launcher.call(partial(_probe, config, next(iter(draw_ahead(config, 1)))))).__name__
-        study, losses = open_study(config), Losses()
-        study.listen(losses)
+        study = open_study(config)
+        heard = Heard(study)
         removal = Removal(cluster, nodes, path)
         removal.start()
-        launcher.run(study, Faulty(trial=trial, traces=path))
-        removal.join()
+        launcher.run(heard, Faulty(trial=trial, traces=path))
+        removal.join(60)
     cluster.shutdown()  # type: ignore[no-untyped-call]
     for process in (left := followers()):
         process.kill()
-    said["left"] = [process.status() for process in left]
+    said["left"] = len(left)
     said["faults"] = {fault: int((path / fault).read_text().split()[0]) for fault in FAULTS}
     trials = study.trials()
     said["trials"] = [(each.outcome, each.attempt, each.values) for each in trials]
-    said["losses"] = losses.heard
+    said["told"] = heard.told
     said["here"] = {number: curve_here(trial, trials[number]) for number in said["faults"].values()}
     return said
 
