@@ -55,16 +55,14 @@ def close(
         steering=study.notes(),
     )
     if choice is None:
-        return record.finish("stopped", files=report, cost=cost, timeout_s=HASTE_S)
+        return record.finish("stopped", files=report, metrics=cost, timeout_s=HASTE_S)
     model, beside = uploads(config, folder, winner.checkpoint if winner else None)
     return record.finish(
         "finished" if winner else "failed",
-        winner=winner,
+        ranking=choice.ranking,
         pareto=pareto(from_trials(study.trials(), config.metric), config.objectives) if config.metrics else (),
-        test=test,
+        metrics={**test, **cost},
         files=[*report, folder.test_results, *beside, *([] if config.has_secrets else [folder.config])],
         model=model,
-        cost=cost,
         reason=ended,
-        ranking=choice.ranking,
     )

@@ -25,25 +25,21 @@ class Ending:
 
     Attributes:
         status: How the run of the sweep ends.
-        winner: Number of the trial that was chosen and tested.
-        seed: The seed that the winner's checkpoint was trained with.
+        ranking: Who may win, best first: the winner, once that is known.
         pareto: Numbers of the trials that no other beats in everything that is wanted.
         metrics: Scores of the winner on the test split, and other numbers of the whole sweep.
         files: Kept as artifacts of the sweep.
         model: The winner's checkpoint folder, kept as an artifact.
         reason: Why no more trials were tried; empty for a sweep that can go on.
-        ranking: Who may win, best first; empty before that is known.
     """
 
     status: Status
-    winner: int | None = None
-    seed: int | None = None
+    ranking: Sequence[Candidate] = ()
     pareto: frozenset[int] = frozenset()
     metrics: Mapping[str, float] = field(default_factory=dict)
     files: Sequence[Path] = ()
     model: Path | None = None
     reason: str = ""
-    ranking: Sequence[Candidate] = ()
 
 
 _ORPHANED = "its driver has gone; it waits for another attempt"
@@ -165,42 +161,45 @@ class Mirror:
         """Ends every run that was left alive; and the run of the sweep, which is the trials' own business."""
         self.disconnect()  # so that what a lost reply has made beside it is seen, and goes
         store = self._connected()
-        assert self.parent is not None
         for number, run in self._children.items():
             if run.status == "RUNNING":
                 stopped = self._update(store, run, tags={tags.OUTCOME: tags.STOPPED, tags.REASON: _STOPPED})
                 store.set_status(run.run_id, "KILLED")
                 self._children[number] = replace(stopped, status="KILLED")
                 self._progress.step()
-        if self._role != "trial":
-            return
+        if self._role == "trial":
+            self._end_sweep(store, ending)
+
+    def _end_sweep(self, store: Store, ending: Ending) -> None:
+        assert self.parent is not None
         for number, run in self._children.items():
             if (number in ending.pareto) != (run.tags.get(tags.PARETO) == "true"):
                 told = {tags.PARETO: "true" if number in ending.pareto else "false"}
                 self._children[number] = self._update(store, run, tags=told)
         for file in ending.files:
             upload(store, self.parent.run_id, file, self._progress, to=file.name if file.is_dir() else "")
-        model = {}
-        if ending.model is not None and ending.winner is not None and ending.seed is not None:
-            model = {tags.MODEL: tags.weights_key(ending.winner, ending.seed)}
-            if self._anew or not model.items() <= self.parent.tags.items():
-                self._send_model(store, ending.model, model[tags.MODEL])
-        moment = describe.now_ms()
-        new = {key: value for key, value in ending.metrics.items() if self.parent.metrics.get(key) != value}
-        points = [Point(key=key, step=0, value=value, timestamp_ms=moment) for key, value in new.items()]
-        winner = {} if ending.winner is None else {tags.WINNER: str(ending.winner)}
-        note = self.overview.note(
+        said, metrics = {tags.ENDED: ending.reason}, dict(ending.metrics)
+        winner = ending.ranking[0] if ending.ranking else None
+        if winner is not None:
+            said[tags.WINNER] = str(winner.trial)
+            metrics |= {f"best_{key}": value for key, value in winner.metrics.items()}
+            if ending.model is not None:
+                said[tags.MODEL] = tags.weights_key(winner.trial, winner.seeds[0])
+                self._send_model(store, ending.model, said[tags.MODEL])
+        said |= self.overview.note(
             self.parent,
             self._children,
             ranking=ending.ranking,
-            winner=ending.winner,
+            winner=None if winner is None else winner.trial,
             last=True,
             reported=any(file.name == REPORT for file in ending.files),
         )
-        told = {tags.ENDED: ending.reason, **winner, **model, **note}
+        moment = describe.now_ms()
+        new = {key: value for key, value in metrics.items() if not describe.same(self.parent.metrics.get(key), value)}
+        points = [Point(key=key, step=0, value=value, timestamp_ms=moment) for key, value in new.items()]
         lengths = runs_at(self._config.tracking.uri).lengths({tags.ID: self._sweep_id, tags.ROLE: "sweep"})
         points += self.overview.points(self.parent, lengths.get(self.parent.run_id, {}))
-        self.parent = self._update(store, self.parent, tags=told, points=points)
+        self.parent = self._update(store, self.parent, tags=said, points=points)
         store.set_status(self.parent.run_id, ending.status)
         self.parent = replace(self.parent, status=ending.status)
         self._ended = True
@@ -214,8 +213,10 @@ class Mirror:
         return describe.is_whole(self._lengths.get(run.run_id, {}), [*self._history.read(number), *summary])
 
     def _send_model(self, store: Store, folder: Path, key: str) -> None:
-        """Sends a checkpoint folder, or what is missing of it after an upload that broke off."""
+        """Sends a checkpoint folder that is not there yet, or what is missing of it after an upload that broke off."""
         assert self.parent is not None
+        if self.parent.tags.get(tags.MODEL) == key and not self._anew:
+            return
         go_on = not self._anew and self.parent.tags.get(tags.MODEL_BEGUN) == key
         self.parent = self._update(store, self.parent, tags={tags.MODEL_BEGUN: key})
         upload(store, self.parent.run_id, folder, self._progress, to=model_place(key), go_on=go_on)

@@ -154,45 +154,38 @@ class Record:
         self,
         how: How,
         *,
-        winner: Candidate | None = None,
+        ranking: Sequence[Candidate] = (),
         pareto: Iterable[Candidate] = (),
-        test: Mapping[str, float] = MappingProxyType({}),
+        metrics: Mapping[str, float] = MappingProxyType({}),
         files: Sequence[Path] = (),
         model: str | Path | None = None,
-        cost: Mapping[str, float] = MappingProxyType({}),
         reason: str = "",
-        ranking: Sequence[Candidate] = (),
         timeout_s: float = 60.0,
     ) -> bool:
         """Ends the record: nothing is left running in MLflow, and nothing is written after it.
 
         Args:
             how: `finished`, `failed`, or `stopped` for a sweep that can be resumed.
-            winner: The trial that was chosen.
+            ranking: Who may win, best first: the winner, once that is known. They are named on the page of the sweep.
             pareto: The trials that no other beats in everything that is wanted.
-            test: Its `test_*` scores.
+            metrics: The winner's `test_*` scores, and what the sweep has cost.
             files: Kept as artifacts of the sweep's run; what does not exist is left out.
-            model: Its checkpoint folder, kept as the artifact `model`.
-            cost: What the sweep has cost, by names of metrics.
+            model: The winner's checkpoint folder, kept as an artifact.
             reason: Why no more trials were tried; empty for a sweep that can go on.
-            ranking: Who may win, best first; they are named on the page of the sweep.
             timeout_s: How long to wait for MLflow: in all for a sweep that was stopped, as somebody waits then; else for as long
                 as nothing more arrives. A large model on a slow server takes the time it takes.
 
         Returns:
             Whether all of it arrived.
         """
-        best = {} if winner is None else {f"best_{key}": value for key, value in winner.metrics.items()}
         ending = Ending(
             status=_STATUS[how],
-            winner=None if winner is None else winner.trial,
-            metrics={**best, **test, **cost},
-            seed=None if winner is None else winner.seeds[0],
+            ranking=ranking,
             pareto=frozenset(each.trial for each in pareto),
+            metrics=metrics,
             files=[file for file in files if file.exists()],
             model=Path(model) if model is not None and Path(model).is_dir() else None,
             reason=reason,
-            ranking=ranking,
         )
         with self._changed:
             self._backlog.add(ending)

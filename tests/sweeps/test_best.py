@@ -77,7 +77,7 @@ def test_all_that_a_program_needs(sweep: Sweep) -> None:
     record = sweep.record(*trials)
     assert record.flush(PATIENCE_S)
     second = rank(record.candidates(), mode="max")[1]
-    assert record.finish("finished", winner=second, test={"test_accuracy": 0.9}, timeout_s=PATIENCE_S)
+    assert record.finish("finished", ranking=[second], metrics={"test_accuracy": 0.9}, timeout_s=PATIENCE_S)
     found = best(sweep.config.name, tracking=sweep.config.tracking.uri)
     plain = json.loads(json.dumps(found.to_dict()))
     assert list(plain) == [
@@ -125,7 +125,7 @@ def test_best_by_another_metric(sweep: Sweep) -> None:
     record = sweep.record(*trials)
     assert record.flush(PATIENCE_S)
     winner = rank(record.candidates(), mode="max")[0]
-    assert record.finish("finished", winner=winner, test={"test_accuracy": 0.9}, timeout_s=PATIENCE_S)
+    assert record.finish("finished", ranking=[winner], metrics={"test_accuracy": 0.9}, timeout_s=PATIENCE_S)
     uri = sweep.config.tracking.uri
     found = best(sweep.config.name, metric="val_loss", tracking=uri)
     assert (found.trial, found.metric, found.mode, found.value, found.test) == (0, "val_loss", "min", 0.01, None)
@@ -161,7 +161,7 @@ def test_the_model_in_hand(sweep: Sweep, tmp_path: Path) -> None:
     record = sweep.record(trial)
     assert record.flush(PATIENCE_S)
     winner = rank(record.candidates(), mode="max")[0]
-    assert record.finish("finished", winner=winner, test={"test_accuracy": 0.9}, model=kept, timeout_s=PATIENCE_S)
+    assert record.finish("finished", ranking=[winner], metrics={"test_accuracy": 0.9}, model=kept, timeout_s=PATIENCE_S)
     found = best(sweep.config.name, tracking=sweep.config.tracking.uri)
     model, tokenizer = found.load()
     assert model.config.id2label == {0: "negative", 1: "positive"}

@@ -1,4 +1,6 @@
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -11,13 +13,13 @@ from tests.sweeps.synthetic import sweep_config
 from trainer.config import TrainConfig
 
 
-def run_with(params: dict[str, str], changed: str = "{}") -> Run:
+def run_with(params: dict[str, str], tags: Mapping[str, str] = MappingProxyType({})) -> Run:
     return Run(
         run_id="r",
         experiment_id="1",
         status="RUNNING",
         started_ms=0,
-        tags={"sweep.changed": changed},
+        tags=tags,
         params=params,
         metrics={},
     )
@@ -47,10 +49,10 @@ def test_new_params() -> None:
     run = run_with({"a": "1", "b": "2"})
     assert new_params(run, {"a": "1", "b": "2"}) == ({}, {})
     assert new_params(run, {"a": "1", "c": "3"}) == ({"c": "3"}, {})
-    assert new_params(run, {"a": "9", "c": "3"}) == ({"c": "3"}, {"sweep.changed": '{"a": "9"}'})
+    assert new_params(run, {"a": "9", "c": "3"}) == ({"c": "3"}, {"sweep.changed.a": "9"})
 
 
 def test_a_param_that_changes_back() -> None:
-    run = run_with({"a": "1"}, changed='{"a": "9"}')
+    run = run_with({"a": "1"}, {"sweep.changed.a": "9"})
     assert new_params(run, {"a": "9"}) == ({}, {})
-    assert new_params(run, {"a": "1"}) == ({}, {"sweep.changed": "{}"})
+    assert new_params(run, {"a": "1"}) == ({}, {"sweep.changed.a": "1"})

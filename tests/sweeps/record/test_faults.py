@@ -154,6 +154,6 @@ def test_a_large_model_on_a_slow_way_takes_the_time_it_takes(sweep: Sweep, proxy
     proxy.bytes_per_s = 6e6
     patience_s = 5.0
     started = time.monotonic()
-    assert record.finish("finished", winner=from_trials([winner], METRIC)[0], model=model, timeout_s=patience_s)
+    assert record.finish("finished", ranking=from_trials([winner], METRIC), model=model, timeout_s=patience_s)
     assert time.monotonic() - started > patience_s
     assert sweep.artifacts(sweep.runs("sweep")[sweep.config.name]) == {"models/0-7/model/model.safetensors"}

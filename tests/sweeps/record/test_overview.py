@@ -84,7 +84,7 @@ def test_the_note_names_the_leaders_and_in_the_end_the_report(sweep: Sweep, tmp_
     report = tmp_path / "report.html"
     report.write_text("<p>")
     files, record = [report, charts], sweep.record(*trials)
-    assert record.finish("finished", winner=ranking[0], ranking=ranking, files=files, timeout_s=PATIENCE_S)
+    assert record.finish("finished", ranking=ranking, files=files, timeout_s=PATIENCE_S)
     parent = sweep.runs("sweep")["recorded"]
     note = parent.tags["mlflow.note.content"]
     child = sweep.runs()["trial 2"]

@@ -203,7 +203,7 @@ def test_what_the_sweep_came_to(sweep: Sweep, tmp_path: Path) -> None:
     winner = rank(record.candidates(), mode="max")[0]
     files = [results, tmp_path / "never-written.html"]
     assert record.finish(
-        "finished", winner=winner, test={"test_accuracy": 0.9}, files=files, model=model, timeout_s=PATIENCE_S
+        "finished", ranking=[winner], metrics={"test_accuracy": 0.9}, files=files, model=model, timeout_s=PATIENCE_S
     )
     parent = sweep.runs("sweep")["recorded"]
     assert {key: value for key, value in parent.metrics.items() if not key.startswith("sweep/")} == {
@@ -219,7 +219,7 @@ def test_what_the_sweep_came_to(sweep: Sweep, tmp_path: Path) -> None:
     assert sweep.artifacts(parent) == {"test_results.txt", f"models/{winner.trial}-7/model/config.json"}
 
     again = sweep.record(*trials)
-    assert again.finish("finished", winner=winner, test={"test_accuracy": 0.9}, timeout_s=PATIENCE_S)
+    assert again.finish("finished", ranking=[winner], metrics={"test_accuracy": 0.9}, timeout_s=PATIENCE_S)
     assert len(sweep.points(parent, "test_accuracy")) == 1
 
 

@@ -84,7 +84,9 @@ def test_artifacts_come_back_over_the_network(served: Sweep, server: Server, tmp
     record = served.record(ended(measured(live_trial(0), served.history), Kind.COMPLETED))
     assert record.flush(PATIENCE_S)
     winner = rank(record.candidates(), mode="max")[0]
-    assert record.finish("finished", winner=winner, test={"test_accuracy": 0.9}, model=model, timeout_s=PATIENCE_S)
+    assert record.finish(
+        "finished", ranking=[winner], metrics={"test_accuracy": 0.9}, model=model, timeout_s=PATIENCE_S
+    )
 
     found = find("recorded", tracking=server.uri)
     assert (found.winner, found.test) == (0, {"test_accuracy": 0.9})

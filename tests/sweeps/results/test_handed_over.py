@@ -35,7 +35,9 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
     record = sweep.record(trial, ended(measured(live_trial(1), sweep.history, validations=1), Kind.PRUNED))
     assert record.flush(PATIENCE_S)
     winner = rank(record.candidates(), mode="max")[0]
-    assert record.finish("finished", winner=winner, test={"test_accuracy": 0.625}, model=kept, timeout_s=PATIENCE_S)
+    assert record.finish(
+        "finished", ranking=[winner], metrics={"test_accuracy": 0.625}, model=kept, timeout_s=PATIENCE_S
+    )
     yield sweep
     sweep.close()
 

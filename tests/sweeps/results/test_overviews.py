@@ -47,7 +47,7 @@ def uri(
     winner = rank(record.candidates(), mode="max")[0]
     cost = {"total_train_seconds": 27.0, "total_trial_seconds": 30.0}
     assert record.finish(
-        "finished", winner=winner, test={"test_accuracy": 0.6}, cost=cost, reason="all tried", timeout_s=PATIENCE_S
+        "finished", ranking=[winner], metrics={"test_accuracy": 0.6, **cost}, reason="all tried", timeout_s=PATIENCE_S
     )
     runs = Sweep(sweep_config(folder, name="runs", uri=uri), History(folder / "runs-history"))
     better = replace(measured(live_trial(0), runs.history), metrics={METRIC: 0.9, "val_loss": 0.1})
