@@ -109,8 +109,9 @@ def _scores(config: SweepConfig, winner: Candidate | None, test: Mapping[str, fl
     remark = "chosen by" if winner.search_value is None else f"mean of {len(winner.seeds)} fresh seeds, chosen by"
     scores = [(config.metric, f"{winner.value:.4f}", remark)]
     for name, value in test.items():
-        searched = winner.metrics.get(name.replace("test_", "val_", 1))
-        remark = "tested once" if searched is None else f"{value - searched:+.4f} against validation"
+        searched = winner.metrics.get(name.replace("test_", "val_", 1)) if len(winner.seeds) == 1 else None
+        once = "tested once" if len(winner.seeds) == 1 else f"tested once, with seed {winner.seeds[0]}"
+        remark = once if searched is None else f"{value - searched:+.4f} against validation"
         scores.append((name, f"{value:.4f}", remark))
     return scores
 

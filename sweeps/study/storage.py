@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from sweeps.config import SweepConfig
 from sweeps.disk.folder import SweepFolder, cut_torn_line
 from sweeps.errors import PreflightError
+from sweeps.redact import redact
 
 
 class _NoLock(JournalFileOpenLock):
@@ -80,7 +83,7 @@ def open_to_read(journal: Path, url: str | None) -> BaseStorage:
         url: Database URL; replaces the journal when given.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return RDBStorage(url, skip_table_creation=True) if url is not None else _JournalStorage(Journal(journal))
+    return _database(url, begin=False) if url is not None else _JournalStorage(Journal(journal))
 
 
 def open_storage(journal: Path | None, url: str | None) -> BaseStorage:
@@ -94,10 +97,18 @@ def open_storage(journal: Path | None, url: str | None) -> BaseStorage:
     if journal is None:
         return InMemoryStorage()
     if url is not None:
-        return RDBStorage(url)
+        return _database(url, begin=True)
     journal.parent.mkdir(parents=True, exist_ok=True)
     cut_torn_line(journal)
     return _JournalStorage(Journal(journal))
+
+
+def _database(url: str, *, begin: bool) -> RDBStorage:
+    try:
+        return RDBStorage(url, skip_table_creation=not begin)
+    except (StorageInternalError, SQLAlchemyError, ImportError) as error:
+        said = str(error.__cause__ or error).splitlines()[0]
+        raise PreflightError.single(f"the database cannot be used ({redact(said)})", where="storage.study") from error
 
 
 def create_study(config: SweepConfig, journal: Path | None) -> optuna.Study:

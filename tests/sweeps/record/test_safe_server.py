@@ -10,10 +10,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sweeps.record import RecordError
+from sweeps.record.runs import runs_at
 from sweeps.record.server import PASSWORD_VARIABLE
 from sweeps.record.server import Server as Safe
+from sweeps.record.store import Store
 from tests.sweeps.record.postgres import PASSWORD, free_port
 from tests.sweeps.record.server import Server
+from trainer.report import Point
 
 ADMIN_PASSWORD = "a-long-admin-password"
 
@@ -60,7 +64,7 @@ def test_its_arguments_hold_no_secret_and_its_environment_is_safe(team_server: S
 
 
 @pytest.mark.slow
-def test_it_asks_for_a_password_on_request(tmp_path: Path, migrated: Path) -> None:
+def test_it_asks_for_a_password_on_request(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("flask_wtf", reason="no mlflow[auth]")
     shutil.copy(migrated, tmp_path)
     server = Server(tmp_path, environment={PASSWORD_VARIABLE: ADMIN_PASSWORD}, auth=True)
@@ -70,6 +74,14 @@ def test_it_asks_for_a_password_on_request(tmp_path: Path, migrated: Path) -> No
         right, wrong = (b64encode(f"admin:{word}".encode()).decode() for word in (ADMIN_PASSWORD, "wrong"))
         assert ask(server.uri, {"Authorization": f"Basic {right}"}) == 200
         assert ask(server.uri, {"Authorization": f"Basic {wrong}"}) == 401
+        with pytest.raises(RecordError, match="refused \\(HTTP 401"):
+            runs_at(server.uri)({})
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", ADMIN_PASSWORD)
+        store = Store(server.uri)
+        run = store.create(store.experiment("films", storage=str(tmp_path)), name="one", tags={"a": "b"}, started_ms=1)
+        store.log(run.run_id, points=[Point(key="loss", step=step, value=0.5, timestamp_ms=step) for step in range(3)])
+        assert runs_at(server.uri).lengths({"a": "b"}) == {run.run_id: {"loss": 3}}
     finally:
         server.kill()
     assert ADMIN_PASSWORD not in server.log.read_text()

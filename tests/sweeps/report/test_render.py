@@ -100,12 +100,20 @@ def test_a_confirmation_shows_both_scores_and_what_they_differ_by(tmp_path: Path
         from_trials(trials, METRIC), from_trials(fresh, METRIC), seeds=config.fresh_seeds, mode=config.mode
     )
     text = render(
-        config, trials=trials, winner=ranking[0], test={}, environment={}, confirmations=fresh, ranking=ranking
+        config,
+        trials=trials,
+        winner=ranking[0],
+        test={"test_accuracy": 0.62},
+        environment={},
+        confirmations=fresh,
+        ranking=ranking,
     )
+    assert "against validation" not in text  # the tested weights are of one seed, the validation is a mean over several
     said = Page(text).said
     for words in (
         "The winner is trial 1",
         "mean of 2 fresh seeds, chosen by",
+        "0.6200tested once, with seed 1000",
         "The search saw val_accuracy 0.6600 of the winner, 0.0250 above what fresh seeds gave.",
         "0.6350 ± 0.0071",
         "0.6150 ± 0.0071",
