@@ -9,6 +9,8 @@ from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from sweeps.contract import Scalar
+from sweeps.disk.folder import is_url
+from sweeps.disk.store import here
 from sweeps.settings.registry import PIPELINES
 from sweeps.winner.lineage import lineage
 from sweeps.winner.objectives import Objective
@@ -49,7 +51,7 @@ class Best:
         metrics: All `val_*` values at its best validation.
         test: Scores of the winner on the test split; None until it was tested.
         run_id: Its run in MLflow.
-        checkpoint: Folder of its weights, on the machine or storage where the sweep ran.
+        checkpoint: Folder of its weights, on the machine where the sweep ran, or its address in a storage.
     """
 
     sweep: str
@@ -115,9 +117,10 @@ class Best:
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """The folder of the weights, while it is used: here, or fetched from the sweep's run."""
-        if self.checkpoint is not None and Path(self.checkpoint).is_dir():
-            yield Path(self.checkpoint)
+        """The folder of the weights, while it is used: here, or fetched from their storage or the sweep's run."""
+        if self.checkpoint is not None and (is_url(self.checkpoint) or Path(self.checkpoint).is_dir()):
+            with here(self.checkpoint) as folder:
+                yield folder
             return
         with tempfile.TemporaryDirectory() as folder:
             yield self._recorded.download_model(Path(folder), trial=self.trial, seed=self.seeds[0])

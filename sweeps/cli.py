@@ -4,7 +4,6 @@ import json
 import logging
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -74,13 +73,13 @@ def plan(
 ) -> None:
     """Check everything, train a few steps, and say what the sweep will take. Starts nothing."""
     from sweeps.closing import plan as describe
-    from sweeps.disk.folder import SweepFolder
+    from sweeps.disk.folder import sweep_folder
     from sweeps.display import say
     from sweeps.plan import measure
     from sweeps.preflight import preflight
 
     loaded = _load(config, name, assignments)
-    changed = preflight(loaded, SweepFolder(Path(loaded.storage.path) / loaded.name), resume=resume)
+    changed = preflight(loaded, sweep_folder(loaded.storage.path, loaded.name), resume=resume)
     say(Console(), "\n".join([describe(loaded), *(f"changed: {change}" for change in changed)]))
     if probe:
         say(Console(), measure(loaded))

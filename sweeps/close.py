@@ -56,13 +56,13 @@ def close(
     )
     if choice is None:
         return record.finish("stopped", files=report, metrics=cost, timeout_s=HASTE_S)
-    model, beside = uploads(config, folder, winner.checkpoint if winner else None)
-    return record.finish(
-        "finished" if winner else "failed",
-        ranking=choice.ranking,
-        pareto=pareto(from_trials(study.trials(), config.metric), config.objectives) if config.metrics else (),
-        metrics={**test, **cost},
-        files=[*report, folder.test_results, *beside, *([] if config.has_secrets else [folder.config])],
-        model=model,
-        reason=ended,
-    )
+    with uploads(config, folder, winner.checkpoint if winner else None) as (model, beside):
+        return record.finish(
+            "finished" if winner else "failed",
+            ranking=choice.ranking,
+            pareto=pareto(from_trials(study.trials(), config.metric), config.objectives) if config.metrics else (),
+            metrics={**test, **cost},
+            files=[*report, folder.test_results, *beside, *([] if config.has_secrets else [folder.config])],
+            model=model,
+            reason=ended,
+        )

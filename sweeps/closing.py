@@ -10,10 +10,11 @@ from pathlib import Path
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
+from sweeps.disk.folder import below
 from sweeps.redact import public
 from sweeps.report.confirmed import sentences
 from sweeps.run import Finished
-from sweeps.settings.places import TRACKING, default_storage
+from sweeps.settings.places import TRACKING, absolute_storage, default_storage
 from sweeps.settings.spaces import plan_of_points
 from sweeps.spending.cost import cost_of
 from sweeps.study.advice import advice, stopping
@@ -29,7 +30,7 @@ def closing(config: SweepConfig, finished: Finished) -> str:
         f"{config.name}: {_counts(finished.trials)}",
         f"cost:    {cost_of(config, [*finished.trials, *finished.confirmations])}",
     ]
-    resume = _command("run", f"{config.storage.path}/{config.name}/sweep.yaml", "--resume")
+    resume = _command("run", below(config.storage.path, f"{config.name}/sweep.yaml"), "--resume")
     choice = finished.choice
     if choice is None:
         return "\n".join([*lines, "stopped; nothing is lost", f"go on:   {resume}"])
@@ -87,7 +88,7 @@ def plan(config: SweepConfig) -> str:
             *plan_of_points(config),
             f"train:   {train.task}, {train.model}, {train.epochs} epochs, {train.validations} validations",
             f"record:  {'an address with a password' if config.has_secrets else config.tracking.uri}, {config.experiment}",
-            f"files:   {config.storage.path}/{config.name}",
+            f"files:   {below(config.storage.path, config.name)}",
         ]
     )
 
@@ -127,11 +128,11 @@ def _command(*words: str) -> str:
 
 def _storage(config: SweepConfig) -> tuple[str, ...]:
     """How a command finds the sweep's folder from here."""
-    path = Path(config.storage.path)
-    return () if path == Path(default_storage()).absolute() else ("--storage", str(path))
+    path = config.storage.path
+    return () if path == absolute_storage(default_storage()) else ("--storage", path)
 
 
 def _found_from_here(config: SweepConfig) -> bool:
     """Whether the other commands find this sweep's record by its name alone."""
     told = os.environ.get(TRACKING)
-    return told == config.tracking.uri if told else Path(config.storage.path) == Path(default_storage()).absolute()
+    return told == config.tracking.uri if told else config.storage.path == absolute_storage(default_storage())

@@ -20,7 +20,7 @@ from search_spaces import FunctionSpace, Space
 from search_spaces.space import problem
 from sweeps.settings.keep import KeepConfig
 from sweeps.settings.notify import NotifyConfig
-from sweeps.settings.places import default_storage, default_tracking
+from sweeps.settings.places import absolute_storage, default_storage, default_study, default_tracking
 from sweeps.settings.population import misfit_beside
 from sweeps.settings.registry import PIPELINES, RegistryConfig
 from sweeps.settings.resources import ResourcesConfig
@@ -66,20 +66,25 @@ class StorageConfig(Section):
     """Where checkpoints, curves and the study are kept."""
 
     path: str = Field(default_factory=default_storage)
-    """Left out, it is what the environment says (SWEEPS_STORAGE), as on a cluster, else `./runs`."""
-    study: str | None = None
-    """Database URL of the study; None keeps a journal file in the sweep's folder."""
+    """A folder, or the URL of an object storage: s3://BUCKET/PREFIX, gs://BUCKET/PREFIX. Left out, it is what the environment says
+    (SWEEPS_STORAGE), as on a cluster, else `./runs`."""
+    study: str | None = Field(default_factory=default_study)
+    """Database URL of the study; None keeps a journal file in the sweep's folder. Left out, it is what the environment says
+    (SWEEPS_STUDY)."""
 
     @field_validator("path")
     @classmethod
     def _absolute(cls, value: str) -> str:
-        if "://" in value:
-            raise ValueError(f"'{value}' must be a folder")
-        return absolute(value)
+        return absolute_storage(value)
 
     @field_validator("study")
     @classmethod
-    def _database(cls, value: str | None) -> str | None:
+    def _database(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and "://" in info.data.get("path", ""):
+            raise ValueError(
+                "is needed where storage.path is a URL, as no journal can live there: a database URL, such as "
+                "postgresql://HOST/NAME (or SWEEPS_STUDY in the environment)"
+            )
         if value is None or re.match(r"(postgresql|mysql)[+\w]*://", value):
             return value
         if not value.startswith("sqlite:///"):
@@ -275,9 +280,24 @@ def _database(uri: str) -> str:
 
 
 def _find(source: str | Path) -> Path:
+    if "://" in str(source):
+        return _find_in_storage(str(source))
     path = Path(absolute(str(source)))
     if path.suffix or path.is_file():
         return path
     if str(source) in EXAMPLES:
         return EXAMPLES[str(source)]
     raise ConfigError.single(f"{unknown('example', source, EXAMPLES)}; or give a YAML file")
+
+
+def _find_in_storage(url: str) -> Path:
+    """A copy of `s3://BUCKET/PREFIX/NAME/sweep.yaml`. Raises ConfigError."""
+    from sweeps.disk.folder import sweep_folder
+    from sweeps.disk.working_copy import bring
+
+    place, mark, query = url.partition("?")
+    storage, name, file = place.rsplit("/", 2)
+    found = bring(sweep_folder(absolute_storage(storage + mark + query), name), top=True).config
+    if file != found.name or not found.is_file():
+        raise ConfigError.single("no sweep is there; give the address of its sweep.yaml", where=url)
+    return found

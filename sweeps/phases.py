@@ -67,7 +67,7 @@ class Phases:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        for each in (self.record, self._repeats, self._notifier):
+        for each in (self._room, self.record, self._repeats, self._notifier):
             self._stack.enter_context(each)
         self.record.open(self._study.trials())
         self._study.listen(self.record, self._retention, self._notifier, self._display)

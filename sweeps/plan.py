@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Scalar
+from sweeps.disk.folder import is_url
 from sweeps.errors import PreflightError, Problem
 from sweeps.launchers.build import build_launcher, build_starter
 from sweeps.spending.budget import BudgetConfig
@@ -71,7 +72,7 @@ def measure(config: SweepConfig) -> str:
     if isinstance(found, list):
         raise PreflightError(found)
     estimated = estimate(config, found, drawn, slots=slots)
-    free_bytes = _free_bytes(Path(config.storage.path))
+    free_bytes = math.inf if is_url(config.storage.path) else _free_bytes(Path(config.storage.path))
     if estimated.disk_bytes > free_bytes:
         message = f"the sweep will need about {_size(estimated.disk_bytes)}; {_size(free_bytes)} are free"
         raise PreflightError([Problem(key="storage.path", where=config.storage.path, message=message)])
@@ -117,7 +118,7 @@ def estimate(config: SweepConfig, probe: "Probe", drawn: Sequence[Mapping[str, S
     )
 
 
-def _lines(config: SweepConfig, probe: "Probe", estimated: Estimate, free_bytes: int) -> Iterator[str]:
+def _lines(config: SweepConfig, probe: "Probe", estimated: Estimate, free_bytes: float) -> Iterator[str]:
     budget, slots = config.budget, f"{estimated.slots} slot{'s' if estimated.slots > 1 else ''}"
     yield (
         f"probe:   {probe.measured_steps} steps of trial 0's configuration, timed after a warm-up: "
@@ -135,8 +136,9 @@ def _lines(config: SweepConfig, probe: "Probe", estimated: Estimate, free_bytes:
             f"confirm: at most {duration(estimated.confirm_s)}{gpus} more, for {config.confirm.top_k} finalists with "
             f"{config.confirm.seeds} fresh seeds each; no limit of the budget counts them"
         )
+    room = "" if math.isinf(free_bytes) else f" of {_size(free_bytes)} that are free"
     yield (
-        f"disk:    {_size(estimated.disk_bytes)} of {_size(free_bytes)} that are free: {config.keep.top_k} best checkpoints, two "
+        f"disk:    {_size(estimated.disk_bytes)}{room}: {config.keep.top_k} best checkpoints, two "
         f"with two resume states for each slot, {'those of two generations, ' if config.search.population else ''}"
         f"and the winner's copy in the record"
     )

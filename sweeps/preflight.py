@@ -9,11 +9,15 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sweeps.config import SweepConfig
+from sweeps.config import StorageConfig, SweepConfig
 from sweeps.contract import Launcher
-from sweeps.disk.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder, is_url
+from sweeps.disk.lease_row import LeaseRow
+from sweeps.disk.working_copy import bring
 from sweeps.errors import ConfigError, PreflightError, Problem
+from sweeps.nodes.shared import Probe
 from sweeps.record import check as check_tracking
+from sweeps.redact import public, redact
 from sweeps.settings.changes import Change, changes
 from sweeps.settings.warm_start import missing
 from trainer.document import Document
@@ -32,7 +36,10 @@ def preflight(config: SweepConfig, folder: SweepFolder, *, resume: bool) -> list
         PreflightError: With every problem at once.
         ConfigError: A resumed sweep was asked to change what it may not.
     """
-    problems = [*_past_problems(config, folder, resume=resume), *surroundings(config)]
+    around = [*surroundings(config)]
+    if not (folder.url and around):
+        bring(folder, top=True)
+    problems = [*_past_problems(config, folder, resume=resume), *around]
     begun = folder.config.exists()
     if not begun:
         problems += missing(config)
@@ -45,7 +52,10 @@ def surroundings(config: SweepConfig) -> Iterator[Problem]:
     """What is wrong with the world around a sweep: storage, tracking, data, model."""
     from trainer.data import check as check_training
 
-    yield from _storage_problems(Path(config.storage.path))
+    if is_url(config.storage.path):
+        yield from _url_problems(config.storage)
+    else:
+        yield from _storage_problems(Path(config.storage.path))
     yield from (replace(each, key=f"train.{each.key}") if each.key else each for each in check_training(config.train))
     yield from check_tracking(config.tracking.uri, create=True)
 
@@ -74,7 +84,7 @@ def what_else(document: Document, problems: Iterable[Problem]) -> list[Problem]:
 def _past_problems(config: SweepConfig, folder: SweepFolder, *, resume: bool) -> Iterator[Problem]:
     if folder.config.exists() and not resume:
         yield Problem(
-            where=str(folder.path),
+            where=folder.address,
             message=f"a sweep '{config.name}' is here already; go on with it by --resume, or choose another --name",
         )
 
@@ -87,6 +97,20 @@ def _storage_problems(path: Path) -> Iterator[Problem]:
         yield Problem(
             key="storage.path", where=str(path), message=f"only {free_gb:.2f} GB free; {_FREE_GB:g} GB needed"
         )
+
+
+def _url_problems(storage: StorageConfig) -> Iterator[Problem]:
+    """What keeps this machine from storage and database; each node is asked for the storage as well (`nodes/shared.py`)."""
+    try:
+        with Probe.within(storage.path):
+            pass
+    except OSError as error:
+        yield Problem(key="storage.path", where=storage.path, message=redact(str(error)).strip())
+    assert storage.study is not None
+    try:
+        LeaseRow(storage.study, "").read()
+    except OSError as error:
+        yield Problem(key="storage.study", where=public(storage.study), message=f"cannot be used: {error}")
 
 
 def _changes(config: SweepConfig, folder: SweepFolder) -> list[Change]:

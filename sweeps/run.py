@@ -5,15 +5,14 @@ is told and the budget is met.
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from rich.console import Console
 
 from sweeps.config import SweepConfig, dump
 from sweeps.contract import UNSOUND, Trial
-from sweeps.disk.folder import SweepFolder, write_atomically
+from sweeps.disk.driving import Driving, driving
+from sweeps.disk.folder import SweepFolder, sweep_folder, write_atomically
 from sweeps.disk.history import History
-from sweeps.disk.lease import Lease
 from sweeps.display import say
 from sweeps.errors import Exit
 from sweeps.halt import Halt
@@ -67,17 +66,23 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
         PreflightError: Something it needs is not there, or another driver has taken the sweep over.
         ConfigError: A resumed sweep was asked to change what it may not.
     """
-    folder = SweepFolder(Path(config.storage.path) / config.name)
+    folder = sweep_folder(config.storage.path, config.name)
     console = console or Console()
     for change in preflight(config, folder, resume=resume):
         say(console, f"changed: {change}")
     halt = Halt()
-    with Lease(folder.lease, halt), stop_on_signals(halt.stop) as caught, build_launcher(config.resources) as launcher:
+    with (
+        driving(config, folder, halt) as at_work,
+        stop_on_signals(halt.stop) as caught,
+        build_launcher(config.resources) as launcher,
+    ):
+        if at_work.note:
+            say(console, at_work.note)
         left = {path.stem for path in waiting(folder.inbox)}
         check_worker(config, launcher)
         check_nodes(config, folder, launcher)
         history = History(folder.history)
-        study = _open(config, folder, history, halt)
+        study = _open(config, folder, history, halt, at_work)
         for note in study.notes() if not study.trials() else ():
             say(console, note)
         with Phases(study, folder, launcher, halt=halt, history=history, console=console) as phases:
@@ -96,11 +101,12 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
         )
 
 
-def _open(config: SweepConfig, folder: SweepFolder, history: History, halt: Halt) -> Study:
+def _open(config: SweepConfig, folder: SweepFolder, history: History, halt: Halt, at_work: Driving) -> Study:
     """The study, once the sweep is known to be ours. What it runs with lies beside it from now on."""
     if not folder.config.exists():
         refuse_foreign(config, folder)
     write_atomically(folder.config, dump(config), private=True)  # addresses may hold passwords
+    at_work.save()
     return Study.open(config, folder, history=history, halt=halt)
 
 

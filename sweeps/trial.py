@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeps.contract import Kind, Outcome, Report, Reporter, TrialSpec
-from sweeps.disk.folder import SweepFolder, write_atomically
+from sweeps.disk.folder import SweepFolder
+from sweeps.disk.store import here
+from sweeps.disk.workplace import Workplace, workplace, write_log
 from sweeps.redact import redact
 from sweeps.system_metrics import SystemMetrics
 from trainer.checkpoint import CheckpointError
@@ -41,37 +43,37 @@ class TrainTrial:
     def __call__(self, spec: TrialSpec, report: Reporter) -> Outcome:
         """Trains one attempt."""
         try:
-            with SystemMetrics() as metrics:
-                return metrics.complete(_outcome(self._fit(spec, metrics.reporter(report))))
+            with SystemMetrics() as metrics, workplace(self.folder, spec) as place:
+                return metrics.complete(_outcome(self._fit(spec, place, metrics.reporter(report))))
         except DeviceLostError as error:
             return Outcome(kind=Kind.LOST, reason=redact(str(error)))
         except Exception as error:  # noqa: BLE001 - whatever it was, it is this trial's failure and not the sweep's
-            log = self.folder.log(spec.number, spec.attempt)
-            write_atomically(log, redact(traceback.format_exc()))
+            log = write_log(self.folder, spec, redact(traceback.format_exc()))
             return Outcome(kind=Kind.FAILED, reason=f"{_first_line(error)} (traceback: {log})")
 
-    def _fit(self, spec: TrialSpec, report: Reporter) -> FitResult:
+    def _fit(self, spec: TrialSpec, place: Workplace, report: Reporter) -> FitResult:
         from trainer.fit import fit
 
         def start(resume_from: Path | None) -> FitResult:
+            inherits = resume_from is None and spec.inherit_from is not None
             return fit(
                 self._configure(spec),
-                checkpoint_dir=self.folder.checkpoints(spec.number, spec.attempt),
-                resume_dir=self.folder.resume(spec.number, spec.attempt),
+                checkpoint_dir=place.checkpoints,
+                resume_dir=place.resume,
                 resume_from=resume_from,
-                inherit_from=None if spec.inherit_from is None else Path(spec.inherit_from),
+                inherit_from=place.bring(str(spec.inherit_from)) if inherits else None,
                 save_at=spec.save_at,
-                report=report,
+                report=place.reporter(report),
                 starter=self.starter,
             )
 
         if spec.resume_from is None:
-            return start(None)
+            return place.leave(start(None))
         try:
-            return start(Path(spec.resume_from))
+            return place.leave(start(place.bring(spec.resume_from)))
         except CheckpointError as error:
-            write_atomically(self.folder.log(spec.number, spec.attempt), f"began anew: {error}\n")
-            return start(None)
+            write_log(self.folder, spec, f"began anew: {error}\n")
+            return place.leave(start(None))
 
     def _configure(self, spec: TrialSpec) -> TrainConfig:
         """The configuration of one trial, validated again as a whole."""
@@ -81,11 +83,12 @@ class TrainTrial:
         )
 
 
-def score_checkpoint(checkpoint: Path) -> dict[str, float]:
-    """The test of a checkpoint, run on a worker: its `test_*` values."""
+def score_checkpoint(checkpoint: str) -> dict[str, float]:
+    """The test of a checkpoint, run on a worker: its `test_*` values. Raises as `here` does."""
     from trainer.evaluate import evaluate
 
-    return evaluate(checkpoint)
+    with here(checkpoint) as folder:
+        return evaluate(folder)
 
 
 def _outcome(result: FitResult) -> Outcome:

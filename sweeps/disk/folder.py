@@ -3,14 +3,28 @@
 import os
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+from trainer.cache import cache_dir, fingerprint
 
 
 @dataclass(frozen=True)
 class SweepFolder:
-    """`runs/NAME/`: everything of one sweep that is not in MLflow."""
+    """`runs/NAME/`: everything of one sweep that is not in MLflow.
+
+    Attributes:
+        path: The folder.
+        url: Where the sweep is kept if that is not the folder, which is then a working copy on this machine, without weights
+            and states; empty if it is.
+    """
 
     path: Path
+    url: str = ""
+
+    @property
+    def address(self) -> str:
+        """Where the sweep is kept."""
+        return self.url or str(self.path)
 
     @property
     def config(self) -> Path:
@@ -35,7 +49,7 @@ class SweepFolder:
     @property
     def confirm(self) -> "SweepFolder":
         """The folder of the confirmation, which is laid out as a sweep's own."""
-        return SweepFolder(self.path / "confirm")
+        return SweepFolder(self.path / "confirm", self.url and below(self.url, "confirm"))
 
     @property
     def report(self) -> Path:
@@ -77,15 +91,37 @@ class SweepFolder:
 
     def inside(self, path: str | None) -> str | None:
         """How a checkpoint or resume state is remembered: below this folder, so that the sweep can be moved."""
-        return None if path is None else "/".join(Path(path).parts[-3:])
+        if path is None:
+            return None
+        return "/".join(PurePosixPath(path.partition("?")[0] if is_url(path) else path).parts[-3:])
 
     def outside(self, path: str | None) -> str | None:
         """Where what `inside` remembered lies now."""
-        return None if path is None else str(self.path / path)
+        return None if path is None else below(self.address, path)
 
     def log(self, number: int, attempt: int) -> Path:
         """The traceback of an attempt that failed."""
         return self.path / "logs" / f"{number:04d}-{attempt}.log"
+
+
+def sweep_folder(storage: str, name: str) -> SweepFolder:
+    """The folder of a sweep in a storage: below its path, or of a URL, the working copy of this machine."""
+    if not is_url(storage):
+        return SweepFolder(Path(storage) / name)
+    return SweepFolder(cache_dir() / "sweeps" / fingerprint(storage) / name, below(storage, name))
+
+
+def is_url(storage: str) -> bool:
+    """Whether that is the URL of a storage, not a path."""
+    return "://" in storage
+
+
+def below(storage: str, name: str) -> str:
+    """The path or URL of what lies below another one; the query of a URL stays at its end."""
+    if not is_url(storage):
+        return str(Path(storage) / name)
+    place, mark, query = storage.partition("?")
+    return f"{place.rstrip('/')}/{name}{mark}{query}"
 
 
 def write_atomically(path: Path, content: str | bytes, *, private: bool = False) -> None:

@@ -6,12 +6,13 @@ the worst of the `top_k` of the search go as well; its best one and the finalist
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from contextlib import suppress
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
-from sweeps.disk.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder, below
 from sweeps.disk.room import KINDS, Room
+from sweeps.disk.store import Store
 from sweeps.winner.selection import from_trials, rank
 
 
@@ -33,36 +34,37 @@ class Retention:
         trials: Iterable[Trial],
         *,
         room: Room | None = None,
-        spare: Callable[[], list[Path]] | None = None,
+        spare: Callable[[], list[str]] | None = None,
     ) -> None:
         self._config = config
         self._folder = folder
         self._trials = {trial.number: trial for trial in trials}
         self._room = room or Room(folder)
         self._spare = spare or self.spare
-        self._clean()
+        self._room.tidy(self._clean)
 
     def trial_changed(self, trial: Trial) -> None:
         """Cleans up once a trial has ended."""
-        self._trials[trial.number] = trial
+        self._trials = {**self._trials, trial.number: trial}  # another thread may be reading
         if trial.outcome is not None:
-            self._clean()
+            self._room.tidy(self._clean)
 
-    def spare(self) -> list[Path]:
+    def spare(self) -> list[str]:
         """Weights that may go when the disk is full, the worst first: those of trials that have ended, but the best."""
         ranking = rank(from_trials(self._trials.values(), self._config.metric), mode=self._config.mode)
         needed = self._needed()
         folders = [each.checkpoint for each in reversed(ranking[1:]) if each.checkpoint not in needed]
-        return [Path(folder) for folder in folders if folder and Path(folder).is_dir()]
+        return [folder for folder in folders if folder and Store(folder).exists()]
 
     def _clean(self) -> None:
         ended = {number for number, trial in self._trials.items() if trial.outcome is not None} - self._retriable()
         kept = self._kept()
-        for kind in KINDS:
-            for folder in _numbered(self._folder.path / kind, ended):
-                if not any(path.is_relative_to(folder) for path in kept):
-                    self._room.remove(folder)
-        self._shrink()
+        with suppress(OSError):  # what is left is removed the next time
+            for kind in KINDS:
+                for name in _numbered(Store(self._folder.address).names(kind), ended):
+                    if not any(each.startswith(f"{kind}/{name}/") for each in kept):
+                        self._room.remove(below(self._folder.address, f"{kind}/{name}"))
+            self._shrink()
 
     def _shrink(self) -> None:
         """Makes the sweep no larger than it may be, as far as that can be done."""
@@ -75,11 +77,11 @@ class Retention:
                 return
             excess_gb -= self._room.remove(folder)
 
-    def _kept(self) -> list[Path]:
+    def _kept(self) -> list[str]:
         """What is needed of trials that have ended: the best weights, and where those go on from that are tried again."""
         ranking = rank(from_trials(self._trials.values(), self._config.metric), mode=self._config.mode)
         best = [each.checkpoint for each in ranking[: self._config.keep.top_k]]
-        return [Path(path) for path in (*best, *self._needed()) if path]
+        return [name for path in (*best, *self._needed()) if (name := self._folder.inside(path))]
 
     def _needed(self) -> list[str | None]:
         """What is needed by trials that live, are tried again, or begin with another one's state."""
@@ -111,12 +113,6 @@ class Retention:
         return set(sorted(trial.number for trial in failed if trial.number not in again)[-self._config.keep.top_k :])
 
 
-def _numbered(folder: Path, numbers: set[int]) -> list[Path]:
+def _numbered(names: Iterable[str], numbers: set[int]) -> list[str]:
     """The attempts' folders (`0007-1`) of some trials."""
-    if not folder.exists():
-        return []
-    return [
-        path
-        for path in folder.iterdir()
-        if path.name.split("-")[0].isdigit() and int(path.name.split("-")[0]) in numbers
-    ]
+    return [name for name in names if (number := name.split("-")[0]).isdigit() and int(number) in numbers]

@@ -12,9 +12,9 @@ from sweeps.errors import ConfigError, Exit
 from sweeps.settings.places import default_storage
 
 Name = Annotated[str, typer.Argument(help="Name of the sweep.")]
-Storage = Annotated[Path, typer.Option(help="Folder that the sweep's folder lies in.")]
+Storage = Annotated[str, typer.Option(help="Folder that the sweep's folder lies in, or its storage URL.")]
 
-_RUNS = Path(default_storage())
+_RUNS = default_storage()
 
 
 def sync(
@@ -66,7 +66,7 @@ def doctor(
         typer.echo(f"waits:  {note}; go on: sweeps run {folder.config} --resume")
     left = found.findings
     if mend and left:
-        office.mend(found, folder)
+        office.mend(found, config, folder)
         if any(each.record for each in left):
             with suppress(ConfigError):  # what keeps it from being sent is found once more below
                 send(config, folder)

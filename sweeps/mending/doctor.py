@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sweeps.config import SweepConfig
+from sweeps.disk.driving import driving, owner_of
 from sweeps.disk.folder import SweepFolder
 from sweeps.disk.history import History
-from sweeps.disk.lease import Lease, Owner, read_owner
+from sweeps.disk.lease import Owner
 from sweeps.errors import PreflightError
 from sweeps.halt import Halt
 from sweeps.mending.checks import (
@@ -39,7 +40,7 @@ class Examined:
 
 def examine(config: SweepConfig, folder: SweepFolder) -> Examined:
     """Looks at lease, study, files and record. Changes nothing."""
-    owner = read_owner(folder.lease)
+    owner = owner_of(config, folder)
     if owner is not None and owner.alive():
         return Examined(driver=owner)
     findings = [*lease_findings(folder), *torn_findings(folder), *broken_findings(folder)]
@@ -59,11 +60,11 @@ def examine(config: SweepConfig, folder: SweepFolder) -> Examined:
     )
 
 
-def mend(found: Examined, folder: SweepFolder) -> None:
+def mend(found: Examined, config: SweepConfig, folder: SweepFolder) -> None:
     """Mends what can be mended in the folder; the record is mended by `sync`. Raises PreflightError if a driver is at work."""
     if found.driver is not None:
         raise PreflightError.single(f"a driver is at work: process {found.driver.pid} on {found.driver.host}")
-    with Lease(folder.lease, Halt()):
+    with driving(config, folder, Halt()):
         for finding in found.findings:
             if finding.mend is not None:
                 finding.mend()

@@ -7,9 +7,9 @@ from functools import partial
 from sweeps.close import close
 from sweeps.config import SweepConfig, dump
 from sweeps.contract import Trial
+from sweeps.disk.driving import driving
 from sweeps.disk.folder import SweepFolder, write_atomically
 from sweeps.disk.history import History
-from sweeps.disk.lease import Lease
 from sweeps.environment import environment
 from sweeps.errors import PreflightError
 from sweeps.halt import Halt
@@ -63,7 +63,7 @@ def sync(config: SweepConfig, folder: SweepFolder, *, anew: bool = False, patien
     if problems:
         raise PreflightError(problems)
     halt = Halt()
-    with Lease(folder.lease, halt):
+    with driving(config, folder, halt):
         write_atomically(folder.config, dump(config), private=True)
         history, fresh_history = History(folder.history), History(folder.confirm.history)
         study = Study.open(config, folder, history=history, halt=halt)

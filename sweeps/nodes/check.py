@@ -48,7 +48,7 @@ def check_nodes(config: SweepConfig, folder: SweepFolder, launcher: Launcher) ->
     """
     if launcher.num_nodes() < 2:  # noqa: PLR2004
         return
-    with Probe.within(folder.path) as probe:
+    with Probe.within(folder.address) as probe:
         asked_s = time.time()
         nodes = launcher.on_every_node(partial(look, config.train, probe))
         driver = Driver(
@@ -116,5 +116,5 @@ def _different_data(nodes: Mapping[str, NodeFacts]) -> Iterator[Problem]:
 def _unheard(probe: Probe, nodes: Mapping[str, NodeFacts]) -> Iterator[Problem]:
     for name, node in nodes.items():
         if not node.storage and not probe.heard(node.wrote):
-            message = f"what is written to {probe.folder.parent} there is not seen by the driver; it must be shared"
+            message = f"what is written to {probe.storage} there is not seen by the driver; it must be shared"
             yield Problem(key="storage.path", message=message, where=f"node {name}")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweeps.disk.folder import is_url
 from sweeps.environment import versions
 from sweeps.errors import ConfigError, Problem
 from sweeps.nodes.shared import Probe
@@ -64,7 +65,10 @@ def look(train: TrainConfig, probe: Probe) -> NodeFacts:
         clock_s=clock_s,
         wrote=wrote,
         storage=storage,
-        free_gb={str(folder): _free_gb(folder) for folder in ([] if storage else [probe.folder]) + [cache_dir()]},
+        free_gb={
+            str(folder): _free_gb(folder)
+            for folder in ([] if storage or is_url(probe.storage) else [Path(probe.storage)]) + [cache_dir()]
+        },
         num_gpus=len(list(Path("/proc/driver/nvidia/gpus").glob("*"))),
         torch_cuda=_torch_cuda(),
         token_mode=_token_mode(),

@@ -1,13 +1,14 @@
 """Whether all nodes see the same storage: what is written here is read there, and what is written there is read here."""
 
 import secrets
-import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
-from sweeps.disk.folder import write_atomically
+from sweeps.disk.folder import below
+from sweeps.disk.store import Store
+from sweeps.redact import redact
 
 _DRIVER = "driver"
 _WAIT_S = 5.0
@@ -19,45 +20,53 @@ class Probe:
     """A folder in the storage, while the context is open, in which the driver and the nodes leave each other a word.
 
     Attributes:
+        storage: Where the folder is, as a path or URL.
         folder: The folder.
         word: What is written into each file.
     """
 
-    folder: Path
+    storage: str
+    folder: str
     word: str
 
     @classmethod
-    def within(cls, storage: Path) -> Self:
+    def within(cls, storage: str) -> Self:
         """A probe that is like no other, so that what another sweep left is not taken for an answer."""
         word = secrets.token_hex(8)
-        return cls(folder=storage / f".nodes-{word}", word=word)
+        return cls(storage=storage, folder=below(storage, f".nodes-{word}"), word=word)
 
     def __enter__(self) -> Self:
-        write_atomically(self.folder / _DRIVER, self.word)
+        self._write(_DRIVER)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):
+            Store(self.folder).delete()
 
     def answer(self, name: str) -> str:
         """Called on a node: reads the driver's word and leaves the same in a file of that name. Says what went wrong, if anything."""
         try:
             if not self._reads(_DRIVER):
-                return f"{self.folder.parent} there is not the folder that the driver writes to; it must be shared by all nodes"
-            write_atomically(self.folder / name, self.word)
+                return (
+                    f"{self.storage} there is not the folder that the driver writes to; it must be shared by all nodes"
+                )
+            self._write(name)
         except OSError as error:
-            return f"{self.folder.parent} cannot be written to ({error.strerror})"
+            return f"{self.storage} cannot be written to ({error.strerror or redact(str(error)).strip()})"
         return ""
 
     def heard(self, name: str) -> bool:
         """Called by the driver: whether the file of that name, which a node left, has arrived here."""
         return self._reads(name)
 
+    def _write(self, name: str) -> None:
+        Store(self.folder).write(name, self.word.encode())
+
     def _reads(self, name: str) -> bool:
         ends = time.monotonic() + _WAIT_S
         while True:
             try:
-                return (self.folder / name).read_text(encoding="utf-8") == self.word
+                return Store(self.folder).read(name) == self.word.encode()
             except FileNotFoundError:
                 if time.monotonic() > ends:
                     return False

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Trial
+from sweeps.disk.folder import below
 from sweeps.disk.history import History
 from sweeps.record import describe, tags
 from sweeps.record.note import NOTE, REPORT, sweep_note
@@ -261,7 +262,7 @@ class Mirror:
             tags.MODE: self._config.mode,
             tags.METRICS: json.dumps({each.metric: each.mode for each in self._config.objectives}),
             tags.FRESH_SEEDS: json.dumps(self._config.fresh_seeds),
-            tags.FOLDER: str(Path(self._config.storage.path) / self._config.name),
+            tags.FOLDER: below(self._config.storage.path, self._config.name),
             **describe.environment_tags(self._environment),
         }
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.contract import Scalar
-from sweeps.disk.folder import SweepFolder
+from sweeps.disk.folder import sweep_folder
+from sweeps.disk.working_copy import bring
 from sweeps.record import describe, tags
 from sweeps.record.check import check
 from sweeps.record.page import page
@@ -203,7 +204,7 @@ def locate(name: str, *, tracking: str | None = None) -> tuple[str, str]:
         return tracking, "--tracking"
     if uri := os.environ.get(TRACKING):
         return uri, TRACKING
-    config = SweepFolder(Path(default_storage()) / name).config
+    config = bring(sweep_folder(default_storage(), name), top=True).config
     if config.is_file():
         section = Document.read(config).data.get("tracking") or {}
         if uri := section.get("uri"):

@@ -10,6 +10,7 @@ import jinja2
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
+from sweeps.disk.folder import sweep_folder
 from sweeps.report.colors import DARK, LIGHT
 from sweeps.report.confirmed import finalist_rows, sentences
 from sweeps.report.figures import charts, slices
@@ -118,7 +119,7 @@ def _scores(config: SweepConfig, winner: Candidate | None, test: Mapping[str, fl
 
 def _train_again(config: SweepConfig, winner: Candidate) -> str:
     """The command that trains the winner's settings once more, with its seed."""
-    file = Path(config.storage.path) / config.name / "sweep.yaml"
+    file = sweep_folder(config.storage.path, config.name).config
     settings = {**winner.params, "seed": winner.seeds[0]}
     written = [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in settings.items()]
     lines = [["python", "-m", "trainer", str(file), "--test"], *(["--set", each] for each in written)]

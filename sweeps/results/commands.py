@@ -17,10 +17,10 @@ Name = Annotated[str, typer.Argument(help="Name of the sweep.")]
 Tracking = Annotated[
     str | None, typer.Option(help="Tracking address; else MLFLOW_TRACKING_URI, ./runs/NAME, sqlite:///mlflow.db.")
 ]
-Storage = Annotated[Path, typer.Option(help="Folder that the sweeps' folders lie in.")]
+Storage = Annotated[str, typer.Option(help="Folder that the sweeps' folders lie in, or its storage URL.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, for a program.")]
 
-_RUNS = Path(default_storage())
+_RUNS = default_storage()
 
 
 def best(

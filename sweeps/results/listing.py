@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.disk.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder, sweep_folder
+from sweeps.disk.working_copy import bring, sweeps_in
 from sweeps.record import RecordError, tags
 from sweeps.record.reader import RecordedSweep, find_all
 from sweeps.results.state import State, Status
 from sweeps.results.status import of_folder, of_record
-from sweeps.settings.places import default_storage
+from sweeps.settings.places import absolute_storage, default_storage
 from trainer.document import ConfigError
 
 
@@ -45,19 +46,20 @@ class Listed:
         return asdict(self)
 
 
-def list_sweeps(*, storage: Path | None = None, tracking: str | None = None) -> list[Listed]:
+def list_sweeps(*, storage: str | Path | None = None, tracking: str | None = None) -> list[Listed]:
     """All sweeps that are recorded at a tracking address, the newest first, then those whose folder alone is here.
 
     Args:
-        storage: Folder with the sweeps' folders, else that of all sweeps; where there is none, only the record tells.
+        storage: Folder with the sweeps' folders, or their storage URL, else that of all sweeps; where there is none, only
+            the record tells.
         tracking: The address; see `sweeps.best`.
 
     Raises:
         ConfigError: The tracking address cannot be used, and there are no folders.
         RecordError: MLflow failed while it was asked, and there are no folders.
     """
-    place = Path(storage or default_storage()).absolute()
-    folders = {path.parent.name: SweepFolder(path.parent) for path in sorted(place.glob("*/sweep.yaml"))}
+    place = absolute_storage(storage or default_storage())
+    folders = {name: bring(sweep_folder(place, name), top=True) for name in sweeps_in(place)}
     try:
         recorded = find_all(tracking=tracking)
     except (ConfigError, RecordError):
@@ -72,7 +74,7 @@ def list_sweeps(*, storage: Path | None = None, tracking: str | None = None) -> 
 
 def _is_here(recorded: RecordedSweep, folders: Mapping[str, SweepFolder]) -> bool:
     folder = folders.get(recorded.name)
-    return folder is not None and recorded.tags.get(tags.FOLDER) == str(folder.path)
+    return folder is not None and recorded.tags.get(tags.FOLDER) == folder.address
 
 
 def _of_record(recorded: RecordedSweep, folder: SweepFolder | None) -> Listed:
@@ -84,7 +86,7 @@ def _of_record(recorded: RecordedSweep, folder: SweepFolder | None) -> Listed:
 
 
 def _of_folder(folder: SweepFolder) -> Listed:
-    return _listed(of_folder(folder), where=str(folder.path), started_ms=None)
+    return _listed(of_folder(folder), where=folder.address, started_ms=None)
 
 
 def _listed(found: Status, *, where: str, started_ms: int | None) -> Listed:

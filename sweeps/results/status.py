@@ -8,13 +8,15 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from sweeps.contract import Kind, Trial
-from sweeps.disk.folder import SweepFolder
-from sweeps.disk.lease import Owner, read_owner
+from sweeps.disk.driving import owner_of
+from sweeps.disk.folder import SweepFolder, sweep_folder
+from sweeps.disk.lease import Owner
+from sweeps.disk.working_copy import bring
 from sweeps.record import RecordError, describe, tags
 from sweeps.record.reader import RecordedSweep, find
 from sweeps.record.store import Run
 from sweeps.results.state import Driver, Leader, RecordState, RunningTrial, State, Status
-from sweeps.settings.places import default_storage
+from sweeps.settings.places import absolute_storage, default_storage
 from sweeps.steering.requests import Pause, Unpause
 from sweeps.winner.selection import Candidate, choose, from_trials
 from trainer.document import ConfigError
@@ -26,20 +28,21 @@ if TYPE_CHECKING:
 _ENDED: dict[str, State] = {"RUNNING": "running", "KILLED": "stopped", "FAILED": "failed"}
 
 
-def status(name: str, *, storage: Path | None = None, tracking: str | None = None) -> Status:
+def status(name: str, *, storage: str | Path | None = None, tracking: str | None = None) -> Status:
     """How a sweep stands, also while it runs.
 
     Args:
         name: The sweep's name.
-        storage: Folder that its folder may lie in, else that of all sweeps; from another machine its record tells.
+        storage: Folder that its folder may lie in, or its storage URL, else that of all sweeps; from another machine its record
+            tells.
         tracking: Its tracking address; see `sweeps.best`.
 
     Raises:
         ConfigError: There is no such sweep, or the tracking address cannot be used.
         RecordError: MLflow failed while it was asked, and there is no folder.
     """
-    folder = SweepFolder(Path.cwd() / (storage or default_storage()) / name)
-    if tracking is None and folder.config.is_file():
+    folder = sweep_folder(absolute_storage(storage or default_storage()), name)
+    if tracking is None and bring(folder, top=True).config.is_file():
         return of_folder(folder)
     return of_record(find(name, tracking=tracking))
 
@@ -54,7 +57,7 @@ def of_folder(folder: SweepFolder) -> Status:
     kept = read_study(config, folder)
     confirmed = read_study(config.model_copy(update={"name": f"{config.name}/confirm"}), folder.confirm)
     trials, fresh = (each.trials if each else [] for each in (kept, confirmed))
-    owner = read_owner(folder.lease)
+    owner = owner_of(config, folder)
     driven = owner is not None and owner.alive()
     recorded, record = _recorded(config, trials)
     ranking = choose(

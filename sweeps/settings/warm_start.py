@@ -2,17 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from search_spaces import AnyParameter, Value
 from sweeps.contract import Kind, Trial
-from sweeps.disk.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder, sweep_folder
 from sweeps.errors import ConfigError, Problem
+from sweeps.settings.places import absolute_storage
 from sweeps.settings.section import Section
-from trainer.config import absolute
 from trainer.document import Document, nearest
 
 if TYPE_CHECKING:
@@ -40,12 +39,15 @@ class WarmStartConfig(Section):
     @field_validator("sweeps")
     @classmethod
     def _absolute(cls, value: list[str]) -> list[str]:
-        return [absolute(each) if "/" in each else each for each in value]
+        return [absolute_storage(each) if "/" in each else each for each in value]
 
 
 def folder_of(sweep: str, config: "SweepConfig") -> SweepFolder:
     """Where a sweep lies that `warm_start.sweeps` names."""
-    return SweepFolder(Path(sweep) if "/" in sweep else Path(config.storage.path) / sweep)
+    from sweeps.disk.working_copy import bring
+
+    storage, _, name = sweep.rpartition("/")
+    return bring(sweep_folder(storage or config.storage.path, name), top=True)
 
 
 def read_config(folder: SweepFolder) -> "SweepConfig":
@@ -57,13 +59,15 @@ def read_config(folder: SweepFolder) -> "SweepConfig":
 
 def missing(config: "SweepConfig") -> Iterator[Problem]:
     """What keeps the sweeps from being read that `warm_start` names."""
+    from sweeps.disk.working_copy import sweeps_in
+
     for sweep in config.warm_start.sweeps:
         folder = folder_of(sweep, config)
-        known = [path.parent.name for path in Path(config.storage.path).glob("*/sweep.yaml")]
         if not folder.config.is_file():
+            known = sweeps_in(config.storage.path)
             yield Problem(
                 key="warm_start",
-                where=str(folder.path),
+                where=folder.address,
                 message=f"there is no sweep '{sweep}'{nearest(sweep, known)}; give its name in the same storage, or its folder",
             )
             continue

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sweeps.config import SweepConfig, load
-from sweeps.disk.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder, sweep_folder
+from sweeps.disk.working_copy import bring
 from sweeps.errors import PreflightError
 from sweeps.simulation.landscape import Landscape
 from sweeps.simulation.recorded import Recorded
@@ -49,10 +50,10 @@ def simulate_config(
 
 def _read(config: SweepConfig, recorded: str) -> Landscape:
     """The curves of a sweep, if it searched what is searched here."""
-    path = Path(recorded) if Path(recorded).is_dir() else Path(config.storage.path) / recorded
-    folder = SweepFolder(path.absolute())
+    path = Path(recorded).absolute()
+    folder = SweepFolder(path) if path.is_dir() else bring(sweep_folder(config.storage.path, recorded))
     if not folder.config.is_file():
-        raise PreflightError.single("no sweep is here", where=str(folder.path))
+        raise PreflightError.single("no sweep is here", where=folder.address)
     before = load(folder.config)
     if set(before.space.names) != set(config.space.names) or before.metric != config.metric:
         raise PreflightError.single(

@@ -3,12 +3,11 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Kind, Trial
-from sweeps.disk.folder import SweepFolder
+from sweeps.disk.folder import sweep_folder
 from sweeps.disk.history import History
 from sweeps.halt import Halt
 from sweeps.launchers.simulated import Attempt, Simulated
@@ -74,7 +73,7 @@ def simulate(
         startup_s: Seconds until a worker takes its first trial.
     """
     config = config.model_copy(update={"search": config.search.model_copy(update={"seed": seed})})
-    folder = SweepFolder(Path(config.storage.path) / config.name)
+    folder = sweep_folder(config.storage.path, config.name)
     launcher = Simulated(
         workers=workers,
         seed=seed,

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from sweeps.config import SECRET, SweepConfig, dump
 from sweeps.contract import Launcher, TrialFunction
-from sweeps.disk.folder import SweepFolder, write_atomically
+from sweeps.disk.folder import SweepFolder, sweep_folder, write_atomically
 from sweeps.disk.lease import is_driven
+from sweeps.disk.working_copy import bring, sweeps_in
 from sweeps.errors import ConfigError, PreflightError
+from sweeps.settings.places import absolute_storage
 from sweeps.steering.inbox import Inbox, answer_to, leave, withdraw
 from sweeps.steering.requests import Answer, Request
 from sweeps.study.study import Study
@@ -18,11 +20,12 @@ _PERIOD_S = 0.2
 """How often a waiting command looks for its answer."""
 
 
-def find_folder(name: str, *, storage: Path) -> SweepFolder:
+def find_folder(name: str, *, storage: str | Path) -> SweepFolder:
     """The folder of a sweep, by its name. Raises ConfigError if there is none."""
-    folder = SweepFolder(Path.cwd() / storage / name)
+    place = absolute_storage(storage)
+    folder = bring(sweep_folder(place, name))
     if not folder.config.is_file():
-        known = sorted(path.parent.name for path in storage.glob("*/sweep.yaml"))
+        known = sweeps_in(place)
         listed = f"there are: {', '.join(known)}" if known else "there is none"
         raise ConfigError.single(
             f"no sweep '{name}' in {storage}; {listed}{nearest(name, known)}; elsewhere: --storage FOLDER"
@@ -35,7 +38,8 @@ def read_config(folder: SweepFolder, assignments: Sequence[str] = ()) -> SweepCo
     document = Document.read(folder.config, secret=SECRET)
     for assignment in assignments:
         document.set(assignment)
-    document.put(("storage", "path"), str(folder.path.parent), flag=str(folder.path))
+    if not folder.url:
+        document.put(("storage", "path"), str(folder.path.parent), flag=str(folder.path))
     return document.validate(SweepConfig)
 
 
@@ -57,7 +61,8 @@ def ask(folder: SweepFolder, request: Request, *, timeout_s: float) -> tuple[str
 def ask_now(folder: SweepFolder, request: Request, *, timeout_s: float) -> Answer:
     """Asks a driver that must be at work; nothing is left behind if it does not answer. Raises PreflightError."""
     if not is_driven(folder):
-        raise PreflightError.single(f"no driver is at work on this sweep, so there is nothing to {request}")
+        where = " on this machine; one in a storage URL is steered where its driver runs" if folder.url else ""
+        raise PreflightError.single(f"no driver is at work on this sweep{where}, so there is nothing to {request}")
     request_id, answer = ask(folder, request, timeout_s=timeout_s)
     if answer is None and withdraw(folder.inbox, request_id):
         raise PreflightError.single(f"the driver did not answer within {timeout_s:g} s; nothing was changed")

@@ -1,7 +1,6 @@
 """The commands that steer a sweep from another process: stop, pause, unpause, extend, try, retry."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,13 +10,13 @@ from sweeps.settings.places import default_storage
 from sweeps.steering.requests import Answer, Extend, Pause, Request, Retry, Stop, Try, Unpause
 
 Name = Annotated[str, typer.Argument(help="Name of the sweep.")]
-Storage = Annotated[Path, typer.Option(help="Folder that the sweep's folder lies in.")]
+Storage = Annotated[str, typer.Option(help="Folder that the sweep's folder lies in, or its storage URL.")]
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change what may change, as in space.dropout.high=0.2."),
 ]
 
-_RUNS = Path(default_storage())
+_RUNS = default_storage()
 _WAIT_S = 15.0
 """How long a command waits for the driver, which looks into the inbox about once a second."""
 
@@ -97,13 +96,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
 """Name -> command."""
 
 
-def _now(name: str, request: Request, storage: Path) -> None:
+def _now(name: str, request: Request, storage: str) -> None:
     from sweeps.steering.asking import ask_now, find_folder
 
     _say(ask_now(find_folder(name, storage=storage), request, timeout_s=_WAIT_S))
 
 
-def _go_on(name: str, request: Request, storage: Path, assignments: list[str]) -> None:
+def _go_on(name: str, request: Request, storage: str, assignments: list[str]) -> None:
     """Has a request applied by the driver at work, or goes on with the sweep here."""
     from rich.console import Console
 

@@ -1,11 +1,11 @@
 """A failed or lost trial, tried again. What was told cannot be taken back, so it is a new trial."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sweeps.disk.folder import SweepFolder
+from sweeps.disk.store import Store
 from sweeps.study.snapshot import Facts
 
 
@@ -21,7 +21,7 @@ def again(frozen: FrozenTrial, number: int, *, request: str, folder: SweepFolder
     before = Facts.read(frozen)
     assert before is not None
     state, weights = folder.outside(before.resume), folder.outside(before.checkpoint)
-    goes_on = state is not None and Path(state).is_dir() and (weights is None or Path(weights).is_dir())
+    goes_on = state is not None and Store(state).exists() and (weights is None or Store(weights).exists())
     if goes_on:
         facts = replace(before, attempt=0, losses=0, outcome=None, reason="")
     else:

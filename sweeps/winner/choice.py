@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Launcher, Tested, Trial
@@ -71,7 +70,7 @@ def test_winner(choice: Choice, study: Study, launcher: Launcher, folder: SweepF
         tested = study.tested
         if tested is None or (tested.trial, tested.seed) != (winner.trial, winner.seeds[0]):
             try:
-                metrics = launcher.call(partial(score_checkpoint, Path(winner.checkpoint or "")))
+                metrics = launcher.call(partial(score_checkpoint, winner.checkpoint or ""))
             except CheckpointError as error:
                 choice = replace(choice, notes=(*choice.notes, f"trial {winner.trial} could not be tested: {error}"))
                 continue

@@ -71,11 +71,13 @@ def test_what_is_too_large_goes_by_reference(tmp_path: Path) -> None:
     fill(checkpoint, 2 * MB)
     small = sweep_config(tmp_path, keep={"max_upload_gb": 0.003})
     large = sweep_config(tmp_path, keep={"max_upload_gb": 0.001})
-    assert uploads(small, folder, checkpoint) == (checkpoint, [])
-    assert uploads(large, folder, checkpoint) == (None, [folder.model_note])
+    with uploads(small, folder, checkpoint) as found:
+        assert found == (checkpoint, [])
+    with uploads(large, folder, checkpoint) as found:
+        assert found == (None, [folder.model_note])
     note = folder.model_note.read_text()
     assert "they are 0.002 GB, and keep.max_upload_gb is 0.001" in note
     assert str(checkpoint) in note
     assert too_large(large, checkpoint) in note
-    assert uploads(small, folder, checkpoint) == (checkpoint, [])
-    assert not folder.model_note.exists()
+    with uploads(small, folder, checkpoint):
+        assert not folder.model_note.exists()

@@ -120,14 +120,14 @@ def test_storage_that_only_looks_the_same_is_found_on_both_sides(
         """The same path, and another disk below it."""
         train, probe = function.args
         (tmp_path / "other").mkdir(exist_ok=True)
-        return look(train, replace(probe, folder=tmp_path / "other" / probe.folder.name))
+        return look(train, replace(probe, folder=str(tmp_path / "other" / Path(probe.folder).name)))
 
     with pytest.raises(PreflightError, match=r"node there: storage.path: .* must be shared by all nodes"):
         check_nodes(config, folder, TwoNodes(second=elsewhere))
-    with Probe.within(tmp_path) as probe:
+    with Probe.within(str(tmp_path)) as probe:
         facts = look(config.train, probe)
         assert facts.storage == ""
-        (probe.folder / facts.wrote).unlink()
+        (Path(probe.folder) / facts.wrote).unlink()
         assert not probe.heard(facts.wrote)
 
 

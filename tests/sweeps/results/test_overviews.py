@@ -16,7 +16,7 @@ from sweeps.config import dump
 from sweeps.contract import Kind, TrialSpec
 from sweeps.disk.folder import SweepFolder
 from sweeps.disk.history import History
-from sweeps.disk.lease import Lease
+from sweeps.disk.lease import Lease, LeaseFile
 from sweeps.errors import Exit
 from sweeps.halt import Halt
 from sweeps.launchers.in_process import InProcess
@@ -180,7 +180,7 @@ def test_a_folder_knows_more_than_a_record(tmp_path: Path, monkeypatch: pytest.M
     assert (found.num_confirmations, found.confirmations) == (4, {})
     assert found.left_s is not None
     assert [(each.sweep, each.where) for each in sweeps.list()] == [("synthetic", str(here.path))]
-    with Lease(here.lease, Halt()):
+    with Lease(LeaseFile(here.lease), Halt()):
         found = sweeps.status("synthetic")
         assert found.state == "running"
         assert found.driver is not None

@@ -1,0 +1,170 @@
+"""The small files of a sweep in a storage URL: its driver works on a copy on its own machine, and brings back what has changed.
+
+Whoever drove the sweep last has left a word in the storage, and the same beside the copy. Where they agree, nobody else has
+driven it since, and the copy is at least as new as the storage; else it is made anew from there.
+"""
+
+import logging
+import secrets
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from filelock import FileLock
+
+from sweeps.disk.folder import SweepFolder, write_atomically
+from sweeps.disk.lease import is_driven
+from sweeps.disk.room import KINDS
+from sweeps.disk.store import Store, patiently
+from sweeps.errors import PreflightError
+from sweeps.halt import Halt
+from sweeps.redact import redact
+
+_PERIOD_S = 10.0
+"""How often what has changed is brought back: a machine that is lost takes at most the curves since then with it."""
+_LAST_S = 60.0
+"""How long the end of a sweep waits for a storage that cannot be reached."""
+_AT_ONCE = 8
+_WORD = "driver"
+_APART = frozenset({"lease", "lease.lock", "fetch.lock", "inbox", _WORD, "logs", *KINDS})
+"""What is of one machine alone, or brought there by the workers."""
+
+_log = logging.getLogger(__name__)
+
+
+class WorkingCopy:
+    """Keeps copy and storage equal while the context is open. Open it with the lease in hand.
+
+    Args:
+        folder: Of the sweep.
+        halt: Once another driver has taken over, nothing is written any more.
+    """
+
+    def __init__(self, folder: SweepFolder, halt: Halt) -> None:
+        self._folder, self._halt = folder, halt
+        self._store = Store(folder.url)
+        self._sent: dict[str, tuple[int, int]] = {}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._keep_equal, name="working copy", daemon=True)
+
+    def __enter__(self) -> Self:
+        if _fetch(self._folder):
+            self._sent = _small_files(self._folder.path)
+        word = secrets.token_hex(8)
+        self._store.write(
+            _WORD, word.encode()
+        )  # there first: without it here, the copy is made anew, and nothing is in it yet
+        write_atomically(self._folder.path / _WORD, word)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._over.set()
+        self._thread.join()
+        try:
+            patiently(self.save, patience_s=_LAST_S)
+        except OSError as error:
+            _log.warning(
+                "not everything is in %s (%s); the rest lies in %s", self._folder.url, error, self._folder.path
+            )
+
+    def save(self) -> None:
+        """Brings what has changed to the storage. Raises OSError."""
+        now = _small_files(self._folder.path)
+        for name in now.keys() | self._sent.keys():
+            if self._halt.lost.is_set():
+                return
+            if name not in now:
+                self._store.delete(name)
+                del self._sent[name]
+            elif self._sent.get(name) != now[name]:
+                with suppress(FileNotFoundError):  # it has gone meanwhile
+                    self._store.write(name, (self._folder.path / name).read_bytes())
+                    self._sent[name] = now[name]
+
+    def _keep_equal(self) -> None:
+        while not self._over.wait(_PERIOD_S):
+            with suppress(OSError):  # what could not be brought there is different the next time too
+                self.save()
+
+
+def bring(folder: SweepFolder, *, top: bool = False) -> SweepFolder:
+    """Makes the copy on this machine as new as the storage, unless a driver is at work on it here. Of a path there is none.
+
+    Args:
+        folder: Of the sweep.
+        top: The files at its top are enough: not the curves.
+
+    Returns:
+        The folder.
+
+    Raises:
+        PreflightError: The storage cannot be reached.
+    """
+    if folder.url and not is_driven(folder):
+        try:
+            _fetch(folder, unless_driven=True, top=top)
+        except OSError as error:
+            raise PreflightError.single(redact(str(error)).strip(), where=folder.url) from None
+    return folder
+
+
+def sweeps_in(storage: str) -> list[str]:
+    """The names of the sweeps in a storage. Raises OSError."""
+    store = Store(storage)
+    return [name for name in store.names() if store.exists(f"{name}/sweep.yaml")]
+
+
+def _fetch(folder: SweepFolder, *, unless_driven: bool = False, top: bool = False) -> bool:
+    """Makes the copy anew, if another one has driven the sweep since. Returns whether it did."""
+    store, path = Store(folder.url), folder.path
+    path.mkdir(parents=True, exist_ok=True)
+    with FileLock(path / "fetch.lock"):
+        mine, theirs = _word_here(path), _word_there(store)
+        if (mine is not None and mine == theirs) or (unless_driven and is_driven(folder)):
+            return False
+        (path / _WORD).unlink(missing_ok=True)
+        there = [name for name in store.files(recursive=not top) if not _stays(name)]
+        for name in _small_files(path).keys() - set(there):
+            if not top or "/" not in name:
+                (path / name).unlink(missing_ok=True)
+
+        def get(name: str) -> None:
+            with suppress(FileNotFoundError):  # it has gone meanwhile
+                write_atomically(path / name, store.read(name), private=True)
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(get, there))
+    return True
+
+
+def _small_files(path: Path) -> dict[str, tuple[int, int]]:
+    """All files of the copy that belong to the storage, with what tells that one has changed."""
+    found = {}
+    for file in path.rglob("*"):
+        name = file.relative_to(path).as_posix()
+        with suppress(FileNotFoundError):
+            if not _stays(name) and not file.name.startswith(".") and file.is_file():
+                found[name] = (file.stat().st_mtime_ns, file.stat().st_size)
+    return found
+
+
+def _stays(name: str) -> bool:
+    """Whether that is no part of the copy."""
+    return name.removeprefix("confirm/").split("/")[0] in _APART
+
+
+def _word_here(path: Path) -> str | None:
+    try:
+        return (path / _WORD).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+
+
+def _word_there(store: Store) -> str | None:
+    try:
+        return store.read(_WORD).decode()
+    except FileNotFoundError:
+        return None
