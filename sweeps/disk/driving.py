@@ -50,8 +50,13 @@ def driving(config: SweepConfig, folder: SweepFolder, halt: Halt) -> Iterator[Dr
 
 
 def owner_of(config: SweepConfig, folder: SweepFolder) -> Owner | None:
-    """Who has the lease of a sweep, wherever. Raises OSError."""
-    return _row(config).read() if folder.url else LeaseFile(folder.lease).read()
+    """Who has the lease of a sweep, wherever. Raises PreflightError when its database cannot be reached."""
+    if not folder.url:
+        return LeaseFile(folder.lease).read()
+    try:
+        return _row(config).read()
+    except OSError as error:
+        raise PreflightError.single(str(error), where=str(_row(config))) from None
 
 
 def _row(config: SweepConfig) -> LeaseRow:

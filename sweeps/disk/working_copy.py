@@ -7,6 +7,7 @@ driven it since, and the copy is at least as new as the storage; else it is made
 import logging
 import secrets
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -22,8 +23,10 @@ from sweeps.errors import PreflightError
 from sweeps.halt import Halt
 from sweeps.redact import redact
 
-_PERIOD_S = 10.0
+_PERIOD_S = 1.0
 """How often what has changed is brought back: a machine that is lost takes at most the curves since then with it."""
+_REST_RATIO = 20.0
+"""It rests so many times as long as it took to look for changes and to bring them."""
 _LAST_S = 60.0
 """How long the end of a sweep waits for a storage that cannot be reached."""
 _AT_ONCE = 8
@@ -85,9 +88,12 @@ class WorkingCopy:
                     self._sent[name] = now[name]
 
     def _keep_equal(self) -> None:
-        while not self._over.wait(_PERIOD_S):
+        rest_s = _PERIOD_S
+        while not self._over.wait(rest_s):
+            began = time.monotonic()
             with suppress(OSError):  # what could not be brought there is different the next time too
                 self.save()
+            rest_s = max(_PERIOD_S, _REST_RATIO * (time.monotonic() - began))
 
 
 def bring(folder: SweepFolder, *, top: bool = False) -> SweepFolder:

@@ -61,7 +61,7 @@ def ask(folder: SweepFolder, request: Request, *, timeout_s: float) -> tuple[str
 def ask_now(folder: SweepFolder, request: Request, *, timeout_s: float) -> Answer:
     """Asks a driver that must be at work; nothing is left behind if it does not answer. Raises PreflightError."""
     if not is_driven(folder):
-        where = " on this machine; one in a storage URL is steered where its driver runs" if folder.url else ""
+        where = " on this machine (a sweep in a storage URL is steered where its driver is)" if folder.url else ""
         raise PreflightError.single(f"no driver is at work on this sweep{where}, so there is nothing to {request}")
     request_id, answer = ask(folder, request, timeout_s=timeout_s)
     if answer is None and withdraw(folder.inbox, request_id):

@@ -10,7 +10,7 @@ from sweeps.disk.folder import SweepFolder
 from sweeps.steering.requests import Answer
 from sweeps.study.requests import Requests
 from sweeps.study.snapshot import is_own, num_imported, to_trial
-from sweeps.study.storage import open_to_read
+from sweeps.study.storage import close, has_studies, open_to_read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +43,19 @@ def read_study(config: SweepConfig, folder: SweepFolder) -> Kept | None:
     """
     if config.storage.study is None and not folder.journal.is_file():
         return None
-    storage = open_to_read(folder.journal, config.storage.study)
-    if config.name not in optuna.get_all_study_names(storage):
+    if config.storage.study is not None and not has_studies(config.storage.study):
         return None
-    study = optuna.load_study(study_name=config.name, storage=storage)
-    trials = study.get_trials(deepcopy=False)
-    first = num_imported(trials)
-    return Kept(
-        sweep_id=study.user_attrs.get("id"),
-        trials=[to_trial(each, folder, first=first) for each in trials if is_own(each)],
-        answers=Requests(study, taken=()).answers(),
-    )
+    storage = open_to_read(folder.journal, config.storage.study)
+    try:
+        if config.name not in optuna.get_all_study_names(storage):
+            return None
+        study = optuna.load_study(study_name=config.name, storage=storage)
+        trials = study.get_trials(deepcopy=False)
+        first = num_imported(trials)
+        return Kept(
+            sweep_id=study.user_attrs.get("id"),
+            trials=[to_trial(each, folder, first=first) for each in trials if is_own(each)],
+            answers=Requests(study, taken=()).answers(),
+        )
+    finally:
+        close(storage)

@@ -2,11 +2,13 @@
 
 import json
 import os
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
+import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
@@ -86,6 +88,20 @@ def open_to_read(journal: Path, url: str | None) -> BaseStorage:
     return _database(url, begin=False) if url is not None else _JournalStorage(Journal(journal))
 
 
+def has_studies(url: str) -> bool:
+    """Whether anything was ever kept in a database: a new one has no tables yet, and Optuna cannot open it without making them."""
+    with _usable():
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+        return sqlalchemy.inspect(engine).has_table("studies")
+
+
+def close(storage: BaseStorage) -> None:
+    """Ends the connections to a database."""
+    if isinstance(storage, RDBStorage):
+        storage.remove_session()
+        storage.engine.dispose()
+
+
 def open_storage(journal: Path | None, url: str | None) -> BaseStorage:
     """Opens the storage for its only writer. Call it only with the lease in hand.
 
@@ -104,8 +120,15 @@ def open_storage(journal: Path | None, url: str | None) -> BaseStorage:
 
 
 def _database(url: str, *, begin: bool) -> RDBStorage:
-    try:
+    with _usable():
         return RDBStorage(url, skip_table_creation=not begin)
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    """Says it to people when a database cannot be used."""
+    try:
+        yield
     except (StorageInternalError, SQLAlchemyError, ImportError) as error:
         said = str(error.__cause__ or error).splitlines()[0]
         raise PreflightError.single(f"the database cannot be used ({redact(said)})", where="storage.study") from error

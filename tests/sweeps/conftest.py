@@ -9,6 +9,7 @@ import pytest
 from sweeps.record.store import Store
 from tests.sweeps.record.postgres import Postgres, skip_without_postgres
 from tests.sweeps.record.server import Server
+from tests.sweeps.s3 import KEYS, S3, address
 
 RECORDS = ["sqlite", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("server", "postgresql"))]
 """Kinds of tracking addresses: what holds for one machine holds for a team, and without a server between."""
@@ -63,3 +64,19 @@ def empty_record(request: pytest.FixtureRequest, migrated: Path) -> Callable[[st
         return uri
 
     return empty
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """A server that speaks S3; who uses it has its keys."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in KEYS.items():
+            environment.setenv(name, value)
+        with S3(tmp_path_factory.mktemp("s3") / "log") as server:
+            yield server
+
+
+@pytest.fixture
+def bucket(s3: S3, tmp_path: Path) -> str:
+    """The URL of a storage that no other test has."""
+    return address(s3.port, tmp_path.name)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from sweeps.disk import lease as module
 from sweeps.disk.lease import Lease, LeaseFile, Owner, read_owner
+from sweeps.disk.lease_row import LeaseRow
 from sweeps.errors import PreflightError
 from sweeps.halt import Halt
 
@@ -69,6 +71,41 @@ def test_an_owner_that_beats_is_alive_though_the_clock_was_set() -> None:
 def test_of_another_boot_too_as_two_machines_may_have_one_name(age_s: float, alive: bool) -> None:  # noqa: FBT001
     owner = replace(Owner.here(fence=1), boot="another", heartbeat=time.time() - age_s)
     assert owner.alive() is alive
+
+
+@pytest.mark.parametrize("kind", ["file", "row"])
+def test_on_another_host_it_is_taken_over_once_nobody_can_be_at_work(kind: str, tmp_path: Path) -> None:
+    place = LeaseFile(tmp_path / "lease") if kind == "file" else LeaseRow(f"sqlite:///{tmp_path}/study.db", "mine")
+    gone = replace(Owner.here(fence=1), host="head-1", heartbeat=time.time() - 20)
+    assert place.exchange(None, gone)
+    said = r"process \d+ on head-1, last sign of life 20 s ago; .* If that machine is gone, .* in 40 s"
+    with pytest.raises(PreflightError, match=said), Lease(place, Halt()):
+        pass
+    older = replace(gone, heartbeat=time.time() - 61)
+    assert not place.exchange(older, gone)
+    assert place.exchange(gone, older)
+    with Lease(place, Halt()) as lease:
+        assert lease.held()
+        assert lease.before == older
+        with pytest.raises(PreflightError, match="another driver runs this sweep"), Lease(place, Halt()):
+            pass
+    assert place.read() is None
+
+
+def test_of_two_drivers_that_begin_at_once_one_has_it(tmp_path: Path) -> None:
+    places = [LeaseRow(f"sqlite:///{tmp_path}/study.db", "mine") for _ in range(4)]
+    places[0].read()
+    with ThreadPoolExecutor() as pool:
+        owners = [replace(Owner.here(fence=1), pid=number) for number in range(4)]
+        took = list(pool.map(lambda each: each[0].exchange(None, each[1]), zip(places, owners, strict=True)))
+    assert sum(took) == 1
+    assert places[0].read() == owners[took.index(True)]
+
+
+def test_a_database_that_cannot_be_reached_is_said_without_its_password() -> None:
+    with pytest.raises(OSError, match="refused") as caught:
+        LeaseRow("postgresql://team:secret-word@127.0.0.1:1/study", "mine").read()
+    assert "secret-word" not in str(caught.value)
 
 
 def test_who_cannot_beat_gives_up_before_another_could_take_over(

@@ -8,8 +8,8 @@ import pytest
 
 from sweeps.disk.folder import below
 from sweeps.disk.store import Store, here, patiently
-from tests.sweeps.disk.s3 import S3, address
 from tests.sweeps.record.proxy import Proxy
+from tests.sweeps.s3 import S3, address
 from trainer.checkpoint import MANIFEST, CheckpointError, verify, write_folder
 
 

@@ -227,7 +227,7 @@ def test_a_paused_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     here = SweepFolder(Path(config.storage.path) / config.name)
     here.path.mkdir(parents=True)
     here.config.write_text(dump(config))
-    with Lease(here.lease, Halt()):
+    with Lease(LeaseFile(here.lease), Halt()):
         study = open_study(config)
         assert sweeps.status("synthetic").state == "running"
         assert study.apply("1", Pause()).accepted
