@@ -82,7 +82,7 @@ class StorageConfig(Section):
     def _database(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and "://" in info.data.get("path", ""):
             raise ValueError(
-                "is needed where storage.path is a URL, as no journal can live there: a database URL, such as "
+                "storage.study is needed where storage.path is a URL, as no journal can live there: a database URL, such as "
                 "postgresql://HOST/NAME (or SWEEPS_STUDY in the environment)"
             )
         if value is None or re.match(r"(postgresql|mysql)[+\w]*://", value):

@@ -157,9 +157,9 @@ def here(address: str) -> Iterator[Path]:
         yield Path(folder) / "model"
 
 
-def patiently(action: Callable[[], T], *, patience_s: float = PATIENCE_S) -> T:
+def patiently(action: Callable[[], T], *, patience_s: float | None = None) -> T:
     """Does something with a storage, again and again while that cannot be reached. Raises OSError when it takes too long."""
-    ends = time.monotonic() + patience_s
+    ends = time.monotonic() + (PATIENCE_S if patience_s is None else patience_s)
     for pause_s in chain([1, 2, 4, 8, 16], repeat(30)):
         try:
             return action()

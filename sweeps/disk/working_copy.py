@@ -56,9 +56,7 @@ class WorkingCopy:
         if _fetch(self._folder):
             self._sent = _small_files(self._folder.path)
         word = secrets.token_hex(8)
-        self._store.write(
-            _WORD, word.encode()
-        )  # there first: without it here, the copy is made anew, and nothing is in it yet
+        self._store.write(_WORD, word.encode())  # there first: a copy without it is made anew, and nothing is in it yet
         write_atomically(self._folder.path / _WORD, word)
         self._thread.start()
         return self
@@ -69,9 +67,8 @@ class WorkingCopy:
         try:
             patiently(self.save, patience_s=_LAST_S)
         except OSError as error:
-            _log.warning(
-                "not everything is in %s (%s); the rest lies in %s", self._folder.url, error, self._folder.path
-            )
+            where = self._folder
+            _log.warning("not everything is in %s (%s); the rest lies in %s", where.url, error, where.path)
 
     def save(self) -> None:
         """Brings what has changed to the storage. Raises OSError."""

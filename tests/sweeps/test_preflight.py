@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from sweeps.config import SweepConfig, dump
-from sweeps.disk.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder, sweep_folder
+from sweeps.disk.store import Store
 from sweeps.errors import ConfigError, PreflightError
 from sweeps.launchers.in_process import InProcess
 from sweeps.preflight import check_worker, preflight, surroundings, what_else
@@ -39,6 +40,31 @@ def test_all_that_is_missing_at_once(tmp_path: Path) -> None:
     said = str(caught.value)
     for part in (f"{tmp_path}/nothing", f"{tmp_path}/no/model", "did you mean", "mlflow.db", "storage.path"):
         assert part in said
+
+
+@pytest.mark.slow
+def test_a_storage_and_a_database_that_cannot_be_used(tmp_path: Path, bucket: str) -> None:
+    url = bucket.replace("s3://bucket", "s3://no-such-bucket")
+    config = sweep_config(tmp_path, storage={"path": url, "study": "postgresql://me:word@127.0.0.1:1/study"})
+    said = [str(problem) for problem in surroundings(config)]
+    assert len(said) == 2
+    assert said[0].startswith(f"{url}: storage.path: ")
+    assert "NO_SUCH_BUCKET" in said[0]
+    assert said[1].startswith("postgresql://127.0.0.1:1/study: storage.study: cannot be used: ")
+    assert "word" not in said[1]
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_in_a_storage_already_is_not_begun_again(tmp_path: Path, bucket: str) -> None:
+    config = sweep_config(tmp_path, storage={"path": bucket, "study": f"sqlite:///{tmp_path}/study.db"})
+    folder = sweep_folder(bucket, config.name)
+    assert preflight(config, folder, resume=False) == []
+    assert Store(bucket).files() == {}
+    Store(folder.url).write("sweep.yaml", dump(config).encode())
+    with pytest.raises(PreflightError, match="a sweep 'synthetic' is here already; go on with it by --resume"):
+        preflight(config, folder, resume=False)
+    more = sweep_config(tmp_path, storage={"path": bucket, "study": config.storage.study}, budget={"trials": 9})
+    assert [each.key for each in preflight(more, folder, resume=True)] == ["budget.trials"]
 
 
 @pytest.mark.parametrize(("metric", "known"), [("val_acuracy", False), ("val_loss", True), ("val_macro_f1", True)])
