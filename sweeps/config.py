@@ -20,7 +20,7 @@ from search_spaces import FunctionSpace, Space
 from search_spaces.space import problem
 from sweeps.settings.keep import KeepConfig
 from sweeps.settings.notify import NotifyConfig
-from sweeps.settings.places import absolute_storage, default_storage, default_study, default_tracking
+from sweeps.settings.places import StorageConfig, TrackingConfig, absolute_storage
 from sweeps.settings.population import misfit_beside
 from sweeps.settings.registry import PIPELINES, RegistryConfig
 from sweeps.settings.resources import ResourcesConfig
@@ -40,56 +40,6 @@ EXAMPLES: dict[str, Path] = {path.stem: path for path in sorted(Path(__file__).p
 
 SECRET = frozenset({("notify",), ("tracking", "uri"), ("storage", "study")})
 """Settings whose values are not repeated where something is wrong with them: addresses that may be secrets."""
-
-
-class TrackingConfig(Section):
-    """Where MLflow keeps the record."""
-
-    uri: str = Field(default_factory=default_tracking)
-    """Left out, it is what the environment says (MLFLOW_TRACKING_URI), as on a cluster, else a file here."""
-    experiment: str | None = None
-    """None takes the sweep's name."""
-
-    @field_validator("uri")
-    @classmethod
-    def _absolute(cls, value: str) -> str:
-        """Makes `sqlite:///file.db` absolute, as workers run in other folders."""
-        if value.startswith(("http://", "https://")) or re.match(r"(postgresql|mysql|mssql)[+\w]*://", value):
-            return value
-        path = value.removeprefix("sqlite:///")
-        if path == value or not path:
-            raise ValueError(f"'{value}' must be sqlite:///FILE.db, http(s)://HOST:PORT or a database URL")
-        return f"sqlite:///{absolute(path)}"
-
-
-class StorageConfig(Section):
-    """Where checkpoints, curves and the study are kept."""
-
-    path: str = Field(default_factory=default_storage)
-    """A folder, or the URL of an object storage: s3://BUCKET/PREFIX, gs://BUCKET/PREFIX. Left out, it is what the environment says
-    (SWEEPS_STORAGE), as on a cluster, else `./runs`."""
-    study: str | None = Field(default_factory=default_study)
-    """Database URL of the study; None keeps a journal file in the sweep's folder. Left out, it is what the environment says
-    (SWEEPS_STUDY)."""
-
-    @field_validator("path")
-    @classmethod
-    def _absolute(cls, value: str) -> str:
-        return absolute_storage(value)
-
-    @field_validator("study")
-    @classmethod
-    def _database(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None and "://" in info.data.get("path", ""):
-            raise ValueError(
-                "storage.study is needed where storage.path is a URL, as no journal can live there: a database URL, such as "
-                "postgresql://HOST/NAME (or SWEEPS_STUDY in the environment)"
-            )
-        if value is None or re.match(r"(postgresql|mysql)[+\w]*://", value):
-            return value
-        if not value.startswith("sqlite:///"):
-            raise ValueError(f"'{value}' must be a database URL, such as postgresql://HOST/NAME or sqlite:///FILE.db")
-        return f"sqlite:///{absolute(value.removeprefix('sqlite:///'))}"
 
 
 class SweepConfig(Section):
@@ -172,6 +122,16 @@ class SweepConfig(Section):
         budget = info.data.get("budget")
         if budget and not value.gpus and (names := budget.without_gpus()):
             raise ValueError(f"gpus is 0, so no GPU hour is ever spent; leave out budget.{', budget.'.join(names)}")
+        return value
+
+    @field_validator("storage")
+    @classmethod
+    def _is_within_reach_of_all_nodes(cls, value: StorageConfig, info: ValidationInfo) -> StorageConfig:
+        resources = info.data.get("resources")
+        if resources and resources.nodes > 1 and "://" in value.path:
+            raise ValueError(
+                "a trial over several nodes (resources.nodes) needs a folder that all of them see, not a URL"
+            )
         return value
 
     @field_validator("registry")

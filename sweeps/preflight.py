@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sweeps.config import StorageConfig, SweepConfig
+from sweeps.config import SweepConfig
 from sweeps.contract import Launcher
 from sweeps.disk.folder import SweepFolder, is_url
 from sweeps.disk.lease_row import LeaseRow
@@ -19,6 +19,7 @@ from sweeps.nodes.shared import Probe
 from sweeps.record import check as check_tracking
 from sweeps.redact import public, redact
 from sweeps.settings.changes import Change, changes
+from sweeps.settings.places import StorageConfig
 from sweeps.settings.warm_start import missing
 from trainer.document import Document
 

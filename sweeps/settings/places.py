@@ -1,9 +1,13 @@
-"""Where things are kept when a configuration does not say: a cluster tells it to all sweeps by environment variables."""
+"""Where things are kept. When a configuration does not say, a cluster tells it to all sweeps by environment variables."""
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pydantic import Field, ValidationInfo, field_validator
+
+from sweeps.settings.section import Section
 from trainer.config import absolute
 
 STORAGE = "SWEEPS_STORAGE"
@@ -49,3 +53,53 @@ def check_storage(url: str) -> str:
 def default_tracking() -> str:
     """The address of MLflow."""
     return os.environ.get(TRACKING) or "sqlite:///mlflow.db"
+
+
+class TrackingConfig(Section):
+    """Where MLflow keeps the record."""
+
+    uri: str = Field(default_factory=default_tracking)
+    """Left out, it is what the environment says (MLFLOW_TRACKING_URI), as on a cluster, else a file here."""
+    experiment: str | None = None
+    """None takes the sweep's name."""
+
+    @field_validator("uri")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        """Makes `sqlite:///file.db` absolute, as workers run in other folders."""
+        if value.startswith(("http://", "https://")) or re.match(r"(postgresql|mysql|mssql)[+\w]*://", value):
+            return value
+        path = value.removeprefix("sqlite:///")
+        if path == value or not path:
+            raise ValueError(f"'{value}' must be sqlite:///FILE.db, http(s)://HOST:PORT or a database URL")
+        return f"sqlite:///{absolute(path)}"
+
+
+class StorageConfig(Section):
+    """Where checkpoints, curves and the study are kept."""
+
+    path: str = Field(default_factory=default_storage)
+    """A folder, or the URL of an object storage: s3://BUCKET/PREFIX, gs://BUCKET/PREFIX. Left out, it is what the environment says
+    (SWEEPS_STORAGE), as on a cluster, else `./runs`."""
+    study: str | None = Field(default_factory=default_study)
+    """Database URL of the study; None keeps a journal file in the sweep's folder. Left out, it is what the environment says
+    (SWEEPS_STUDY)."""
+
+    @field_validator("path")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        return absolute_storage(value)
+
+    @field_validator("study")
+    @classmethod
+    def _database(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and "://" in info.data.get("path", ""):
+            raise ValueError(
+                "storage.study is needed where storage.path is a URL, as no journal can live there: a database URL, such as "
+                "postgresql://HOST/NAME (or SWEEPS_STUDY in the environment)"
+            )
+        if value is None or re.match(r"(postgresql|mysql)[+\w]*://", value):
+            return value
+        if not value.startswith("sqlite:///"):
+            raise ValueError(f"'{value}' must be a database URL, such as postgresql://HOST/NAME or sqlite:///FILE.db")
+        return f"sqlite:///{absolute(value.removeprefix('sqlite:///'))}"

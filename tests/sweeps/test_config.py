@@ -276,3 +276,17 @@ def test_reading_a_config_is_quick_as_it_loads_no_heavy_vendor() -> None:
     code = f"import sys, sweeps.config; print([m for m in {heavy.split()} if m in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert said.stdout.strip() == "[]"
+
+
+def test_a_trial_over_several_nodes_needs_a_folder() -> None:
+    storage = "storage={path: 's3://bucket/runs', study: 'postgresql://host/study'}"
+    assert load("quickstart", assignments=[storage]).storage.path == "s3://bucket/runs"
+    said = problems("quickstart", storage, "resources.nodes=2")
+    assert any("needs a folder that all of them see, not a URL" in each for each in said)
+
+
+def test_a_cluster_says_where_sweeps_and_studies_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWEEPS_STORAGE", "gs://bucket/runs")
+    monkeypatch.setenv("SWEEPS_STUDY", "postgresql://host/study")
+    storage = load("quickstart").storage
+    assert (storage.path, storage.study) == ("gs://bucket/runs", "postgresql://host/study")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.contract import Kind, Outcome, Report, TrialSpec, Verdict
+from sweeps.contract import Kind, Outcome, Report, Reporter, TrialSpec, Verdict
 from sweeps.disk.folder import SweepFolder, below
 from sweeps.disk.store import Store, here
 from sweeps.trial import TrainTrial
@@ -29,9 +29,9 @@ class PowerCut(BaseException):
 
 
 def test_another_machine_goes_on_where_the_first_one_was_heard_of_last(trial: TrainTrial, tmp_path: Path) -> None:
-    folder, whole, heard = trial.folder, [], []
+    folder, whole, heard = trial.folder, list[Report](), list[Report]()
     undisturbed = replace(trial, folder=SweepFolder(tmp_path / "here"))
-    assert undisturbed(SPEC, lambda said: whole.append(said) or Verdict.CONTINUE).kind is Kind.COMPLETED
+    assert undisturbed(SPEC, into(whole)).kind is Kind.COMPLETED
 
     def die(said: Report) -> Verdict:
         if said.validation == 3:
@@ -45,7 +45,7 @@ def test_another_machine_goes_on_where_the_first_one_was_heard_of_last(trial: Tr
     with pytest.raises(PowerCut):
         trial(SPEC, die)
     again = replace(SPEC, attempt=2, resume_from=folder.outside(folder.inside(heard[-1].resume)))
-    outcome = trial(again, lambda said: heard.append(said) or Verdict.CONTINUE)
+    outcome = trial(again, into(heard))
     assert outcome.kind is Kind.COMPLETED
     assert [said.validation for said in heard] == [1, 2, 3]
     assert [said.metrics for said in heard] == [said.metrics for said in whole]
@@ -77,6 +77,14 @@ def test_a_storage_that_stays_away_fails_the_trial_and_says_so(
     outcome: Outcome = away(SPEC, lambda _: Verdict.CONTINUE)
     assert outcome.kind is Kind.FAILED
     assert "nothing" in outcome.reason
+
+
+def into(heard: list[Report]) -> Reporter:
+    def tell(said: Report) -> Verdict:
+        heard.append(said)
+        return Verdict.CONTINUE
+
+    return tell
 
 
 def kept(folder: SweepFolder) -> list[str]:
