@@ -281,7 +281,7 @@ def test_reading_a_config_is_quick_as_it_loads_no_heavy_vendor() -> None:
 def test_a_trial_over_several_nodes_needs_a_folder() -> None:
     storage = "storage={path: 's3://bucket/runs', study: 'postgresql://host/study'}"
     assert load("quickstart", assignments=[storage]).storage.path == "s3://bucket/runs"
-    said = problems("quickstart", storage, "resources.nodes=2")
+    said = problems("quickstart", storage, "train.devices=2", "resources.cpus=2", "resources.nodes=2")
     assert any("needs a folder that all of them see, not a URL" in each for each in said)
 
 
