@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sweeps import words
 from sweeps.config import SweepConfig
 from sweeps.contract import Trial
 from sweeps.winner.paired import losers
 from sweeps.winner.selection import Candidate
-from sweeps.words import duration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +56,12 @@ def finalist_rows(
         rows.append(
             FinalistRow(
                 trial=number,
-                searched=_number(finalist.search_value if finalist else searched.get(number)),
-                confirmed="" if finalist is None else f"{_number(finalist.value)} ± {_number(finalist.spread)}",
-                by_seed=[_number(by_seed.get((number, seed))) for seed in config.fresh_seeds],
-                seconds="" if finalist is None or finalist.cost_s is None else duration(finalist.cost_s),
+                searched=words.number(finalist.search_value if finalist else searched.get(number)),
+                confirmed=""
+                if finalist is None
+                else f"{words.number(finalist.value)} ± {words.number(finalist.spread)}",
+                by_seed=[words.number(by_seed.get((number, seed))) for seed in config.fresh_seeds],
+                seconds="" if finalist is None or finalist.cost_s is None else words.duration(finalist.cost_s),
                 verdict=_verdict(finalist, winner, out.get(number, "")),
                 won=finalist is winner is not None,
             )
@@ -88,7 +90,3 @@ def _verdict(finalist: Candidate | None, winner: Candidate | None, why_out: str)
     if finalist is winner:
         return "winner"
     return "tied with the winner" if winner and finalist.trial in winner.tied else "behind"
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"

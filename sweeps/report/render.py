@@ -30,70 +30,59 @@ _MOST_REASONS = 8
 
 
 def render(
-    config: SweepConfig,
+    subject: Subject,
     *,
-    trials: Sequence[Trial],
-    winner: Candidate | None,
+    confirmations: Sequence[Trial] = (),
     test: Mapping[str, float],
     environment: Mapping[str, str],
     notes: Sequence[str] = (),
     ended: str = "",
-    confirmations: Sequence[Trial] = (),
-    ranking: Sequence[Candidate] = (),
     steering: Sequence[str] = (),
-    importances: Mapping[str, float] | None = None,
 ) -> str:
     """The report as one HTML text that loads nothing from anywhere.
 
     Args:
-        config: The sweep.
-        trials: All trials, by number.
-        winner: The one that was chosen, if any could be.
-        test: Its `test_*` scores; empty if it was not tested.
+        subject: The sweep.
+        confirmations: The runs of the finalists with fresh seeds.
+        test: The winner's `test_*` scores; empty if it was not tested.
         environment: Names and versions of what the sweep ran on.
         notes: What a person should know about how the choice was made.
         ended: Why no more trials were tried; empty for a sweep that can go on.
-        confirmations: The runs of the finalists with fresh seeds.
-        ranking: Who may win, best first.
         steering: What the sweep began with, and what people have asked of it while it ran.
-        importances: Parameter -> its share in what made values differ.
     """
-    won = None if winner is None else winner.trial
-    subject = Subject(config=config, trials=trials, winner=won, ranking=ranking, importances=importances or {})
+    config, trials, ranking, winner = subject.config, subject.trials, subject.ranking, subject.chosen
+    everything = [*trials, *confirmations]
     confirmed = [] if winner is None else sentences(winner, config.metric)
-    return (
-        _environment()
-        .get_template(_TEMPLATE)
-        .render(
-            config=config,
-            light=LIGHT,
-            dark=DARK,
-            winner=winner,
-            scores=_scores(config, winner, test),
-            params={} if winner is None else {name: show(value) for name, value in winner.params.items()},
-            again="" if winner is None else _train_again(config, winner),
-            notes=[*notes, *confirmed[1:], *findings(config, trials, winner)],
-            steering=steering,
-            way=[] if winner is None else way(from_trials(trials, config.metric), winner),
-            finalists=finalist_rows(config, trials, confirmations, ranking),
-            confirmed=confirmed[:1],
-            front=_front(config, trials),
-            outcomes=_outcomes(trials),
-            reasons=_reasons(trials),
-            num_trials=len(trials),
-            num_completed=sum(trial.outcome is Kind.COMPLETED for trial in trials),
-            spread=_spread(config, trials),
-            cost=_cost(cost_of(config, [*trials, *confirmations]), [*trials, *confirmations]),
-            ended=ended,
-            searched=list(config.space.names),
-            rows=rows(config, trials, ranking, won),
-            first_rows=_FIRST_ROWS,
-            charts=charts(subject),
-            slices=slices(subject),
-            settings={name: show(value) for name, value in config.train.model_dump().items()},
-            environment=environment,
-        )
-    )
+    said = {
+        "config": config,
+        "light": LIGHT,
+        "dark": DARK,
+        "winner": winner,
+        "scores": _scores(config, winner, test),
+        "params": {} if winner is None else {name: show(value) for name, value in winner.params.items()},
+        "again": "" if winner is None else _train_again(config, winner),
+        "way": [] if winner is None else way(from_trials(trials, config.metric), winner),
+        "notes": [*notes, *confirmed[1:], *findings(config, trials, winner)],
+        "steering": steering,
+        "finalists": finalist_rows(config, trials, confirmations, ranking),
+        "confirmed": confirmed[:1],
+        "front": _front(config, trials),
+        "outcomes": _outcomes(trials),
+        "reasons": _reasons(trials),
+        "num_trials": len(trials),
+        "num_completed": sum(trial.outcome is Kind.COMPLETED for trial in trials),
+        "spread": _spread(config, trials),
+        "cost": _cost(cost_of(config, everything), everything),
+        "ended": ended,
+        "searched": list(config.space.names),
+        "rows": rows(config, trials, ranking, subject.winner),
+        "first_rows": _FIRST_ROWS,
+        "charts": charts(subject),
+        "slices": slices(subject),
+        "settings": {name: show(value) for name, value in config.train.model_dump().items()},
+        "environment": environment,
+    }
+    return _environment().get_template(_TEMPLATE).render(said)
 
 
 def _environment() -> jinja2.Environment:

@@ -34,16 +34,24 @@ class Subject:
     Attributes:
         config: The sweep.
         trials: All trials of its search, by number.
-        winner: Number of the trial that was chosen, if any could be.
-        ranking: Who may win, best first.
+        ranking: Who may win, best first: the winner, if any trial could win.
         importances: Parameter -> its share in what made values differ; empty where that cannot be said.
     """
 
     config: SweepConfig
     trials: Sequence[Trial]
-    winner: int | None = None
     ranking: Sequence[Candidate] = ()
     importances: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def chosen(self) -> Candidate | None:
+        """The winner, if any trial could win."""
+        return self.ranking[0] if self.ranking else None
+
+    @property
+    def winner(self) -> int | None:
+        """The number of its trial."""
+        return None if self.chosen is None else self.chosen.trial
 
     @cached_property
     def valued(self) -> list[Trial]:

@@ -41,25 +41,19 @@ def write_report(
     Returns:
         What was written: the page, and the folder of the pictures.
     """
-    ranking = choice.ranking if choice else []
-    winner = ranking[0] if ranking else None
+    choice = choice or Choice(ranking=[])
     shares = _importances(config, trials)
+    subject = Subject(config=config, trials=trials, ranking=choice.ranking, importances=shares)
     page = render(
-        config,
-        trials=trials,
-        winner=winner,
+        subject,
         confirmations=confirmations,
-        ranking=ranking,
-        test=choice.tested.metrics if choice and choice.tested else {},
+        test=choice.tested.metrics if choice.tested else {},
         environment=environment(),
-        notes=choice.notes if choice else (),
+        notes=choice.notes,
         ended=ended,
         steering=steering,
-        importances=shares,
     )
     write_atomically(folder.report, page)
-    number = None if winner is None else winner.trial
-    subject = Subject(config=config, trials=trials, winner=number, ranking=ranking, importances=shares)
     for name, picture in pictures(subject).items():
         write_atomically(folder.charts / name, picture)
     return [folder.report, folder.charts]

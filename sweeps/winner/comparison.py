@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from sweeps.winner.paired import CONFIDENCE, mean_interval
 from trainer.config import Mode
 
 Verdict = Literal["a", "b", "tied", "unknown"]
 
-_CONFIDENCE = 0.9
-"""Of the interval that must leave out zero, as between finalists of one sweep."""
 _FEWEST = 2
 
 
@@ -48,7 +47,7 @@ def judge(a: Mapping[int, float], b: Mapping[int, float], *, mode: Mode) -> Judg
     shared = sorted(a.keys() & b.keys())
     if len(shared) >= _FEWEST:
         differences = [sign * (a[seed] - b[seed]) for seed in shared]
-        low, high = _bootstrap(differences)
+        low, high = mean_interval(differences)
         gain, why = math.fsum(differences) / len(differences), f"{len(shared)} seeds that both were trained with"
     else:
         gain = sign * (math.fsum(a.values()) / len(a) - math.fsum(b.values()) / len(b))
@@ -62,21 +61,10 @@ def judge(a: Mapping[int, float], b: Mapping[int, float], *, mode: Mode) -> Judg
     return Judgement(verdict=verdict, gain=gain, low=low, high=high, why=why)
 
 
-def _bootstrap(differences: list[float]) -> tuple[float, float]:
-    import numpy as np
-    from scipy.stats import bootstrap
-
-    sample = (np.array(differences),)
-    interval = bootstrap(
-        sample, np.mean, confidence_level=_CONFIDENCE, method="percentile", rng=np.random.default_rng(0)
-    ).confidence_interval
-    return float(interval.low), float(interval.high)
-
-
 def _welch(a: list[float], b: list[float]) -> tuple[float, float]:
     from scipy.stats import ttest_ind
 
     if len({*a}) == len({*b}) == 1:
         return a[0] - b[0], a[0] - b[0]  # without any spread the statistic is not defined
-    interval = ttest_ind(a, b, equal_var=False).confidence_interval(_CONFIDENCE)
+    interval = ttest_ind(a, b, equal_var=False).confidence_interval(CONFIDENCE)
     return float(interval.low), float(interval.high)

@@ -16,8 +16,8 @@ from sweeps.contract import Kind, Trial
 from sweeps.settings.section import Section
 from trainer.config import Count, Mode
 
-_TIE_CONFIDENCE = 0.9
-"""Of the interval that must leave out zero before two finalists are told apart."""
+CONFIDENCE = 0.9
+"""Of the interval that must leave out zero before two are told apart."""
 _SMALLEST_CHANCE = 0.05
 """A finalist whose chance to end ahead of the leader falls below this is not trained with further seeds."""
 _FIRST_FRESH = 1000
@@ -84,15 +84,24 @@ def tied(leader: Mapping[int, float], other: Mapping[int, float]) -> bool:
         leader: Seed -> value of the one with the better mean.
         other: Seed -> value of the other; the same seeds.
     """
+    low, high = mean_interval([leader[seed] - other[seed] for seed in leader])
+    return low <= 0 <= high
+
+
+def mean_interval(differences: Sequence[float]) -> tuple[float, float]:
+    """The 90 % interval of a mean by a percentile bootstrap; endless for one value, which has no spread."""
     from scipy.stats import bootstrap
 
-    differences = np.array([leader[seed] - other[seed] for seed in leader])
-    if len(differences) < 2:  # noqa: PLR2004 - one difference has no spread
-        return True
-    interval = bootstrap(
-        (differences,), np.mean, confidence_level=_TIE_CONFIDENCE, method="percentile", rng=np.random.default_rng(0)
+    if len(differences) < 2:  # noqa: PLR2004
+        return -math.inf, math.inf
+    found = bootstrap(
+        (np.array(differences),),
+        np.mean,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(0),
     ).confidence_interval
-    return bool(interval.low <= 0 <= interval.high)
+    return float(found.low), float(found.high)
 
 
 def _score(trial: Trial, sign: int) -> float:

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeps.contract import Scalar
-from sweeps.record.describe import decode, encode, new_params, sweep_params, train_section
+from sweeps.record.describe import candidates, decode, encode, new_params, sweep_params, train_section
 from sweeps.record.store import Run
 from tests.sweeps.synthetic import sweep_config
 from trainer.config import TrainConfig
@@ -56,3 +57,12 @@ def test_a_param_that_changes_back() -> None:
     run = run_with({"a": "1"}, {"sweep.changed.a": "9"})
     assert new_params(run, {"a": "9"}) == ({}, {})
     assert new_params(run, {"a": "1"}) == ({}, {"sweep.changed.a": "1"})
+
+
+def test_of_two_runs_of_a_trial_the_one_that_was_written_to_counts() -> None:
+    """A reply that is lost can make a second one, which is as old."""
+    empty = run_with({}, {"sweep.trial": "0"})
+    told = {"sweep.trial": "0", "sweep.outcome": "completed"}
+    full = replace(run_with({"learning_rate": "0.1"}, told), metrics={"best_val_accuracy": 0.5})
+    for runs in ([empty, full], [full, empty]):
+        assert [each.value for each in candidates(runs, "val_accuracy")] == [0.5]

@@ -1,6 +1,14 @@
-"""A report, read as a browser would read it."""
+"""A report, made in a line and read as a browser would read it."""
 
+from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
+from typing import Any
+
+from sweeps import report
+from sweeps.config import SweepConfig
+from sweeps.contract import Trial
+from sweeps.report.subject import Subject
+from sweeps.winner.selection import Candidate
 
 VOID = {"meta", "link", "br", "img"}
 LOADS = {"src", "srcset", "data", "poster", "action"}
@@ -50,3 +58,18 @@ class Page(HTMLParser):
             self.said += data
         if self.open and self.open[-1] == "h2":
             self.headings[-1] += data
+
+
+def render(
+    config: SweepConfig,
+    *,
+    trials: Sequence[Trial],
+    winner: Candidate | None = None,
+    ranking: Sequence[Candidate] = (),
+    importances: Mapping[str, float] | None = None,
+    **more: Any,
+) -> str:
+    """The report of a sweep, of whose ranking the winner is enough."""
+    ranking = ranking or ([] if winner is None else [winner])
+    subject = Subject(config=config, trials=trials, ranking=ranking, importances=importances or {})
+    return report.render(subject, **more)

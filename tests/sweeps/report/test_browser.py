@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from sweeps.contract import Kind, Scalar, Trial
-from sweeps.report import render
 from sweeps.study.importance import importances
 from sweeps.winner.paired import ConfirmConfig
 from sweeps.winner.selection import choose, from_trials
 from tests.sweeps.record.recorded import METRIC, ended, live_trial, sweep_config
+from tests.sweeps.report.page import render
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

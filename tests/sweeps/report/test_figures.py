@@ -36,8 +36,9 @@ def trial(number: int, value: float | None, kind: Kind | None = Kind.COMPLETED, 
     return found if kind is None else ended(found, kind)
 
 
-def subject(*trials: Trial, **more: Any) -> Subject:
-    return Subject(config=sweep_config(Path("/runs")), trials=trials, **more)
+def subject(*trials: Trial, winner: int | None = None, **more: Any) -> Subject:
+    ranking = [each for each in from_trials(trials, METRIC) if each.trial == winner]
+    return Subject(config=sweep_config(Path("/runs")), trials=trials, ranking=ranking, **more)
 
 
 def drawn(draw: Callable[..., Any], *arguments: Any) -> Any:
@@ -166,7 +167,7 @@ def test_finalists_show_each_seed_and_what_the_search_saw() -> None:
         for place, (number, value) in enumerate([(0, 0.6), (0, 0.65), (1, 0.7), (1, 0.75)])
     ]
     ranking = choose(from_trials(found, METRIC), from_trials(fresh, METRIC), seeds=(1000, 1001), mode="max")
-    axes = drawn(finalists, Subject(config=config, trials=found, winner=1, ranking=ranking), LIGHT)
+    axes = drawn(finalists, Subject(config=config, trials=found, ranking=ranking), LIGHT)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["trial 1", "trial 0"]
     assert sorted(line.get_xdata()[0] for line in axes.lines if line.get_marker() == "d") == [0.7, 0.8]
     with pytest.raises(AbsentError, match="No finalist"):

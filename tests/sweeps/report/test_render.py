@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 from search_spaces import Space
 from sweeps.contract import Kind, Trial
 from sweeps.disk.history import History
-from sweeps.report import render
 from sweeps.winner.paired import ConfirmConfig
 from sweeps.winner.selection import choose, from_trials, rank
 from tests.sweeps.record.recorded import METRIC, ended, live_trial, measured, sweep_config
-from tests.sweeps.report.page import Page
+from tests.sweeps.report.page import Page, render
 
 
 @pytest.fixture
