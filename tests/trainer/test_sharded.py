@@ -17,7 +17,7 @@ from trainer.fit import fit
 from trainer.report import Ending, FitResult, Report, Verdict
 
 MakeConfig = Callable[..., TrainConfig]
-LATEST = {"epochs": 2, "validations": 4, "metric": "val_loss", "dropout": 0.0}
+LATEST = {"epochs": 2, "validations": 4, "metric": "val_loss", "dropout": 0.0, "attention_dropout": 0.0}
 
 
 class Told:
