@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# One more than there are cores, as tests wait about as often as they compute.
+TEST_PROCESSES := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .PHONY: help sweep ui mlflow-server test test-fast test-cluster check format bench clean
 
@@ -19,7 +21,7 @@ mlflow-server: $(READY) ## Serve MLflow for a team, here until Ctrl+C (docs/mlfl
 	$(BIN)/sweeps mlflow-server $(if $(PORT),--port $(PORT)) $(if $(AUTH),--auth) $(ARGS)
 
 test: $(READY) ## Run all tests
-	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist worksteal
+	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist worksteal
 
 test-fast: $(READY) ## Run the tests that take milliseconds
 	$(BIN)/pytest -m "not slow"
