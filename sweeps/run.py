@@ -73,8 +73,8 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
     halt = Halt()
     with (
         driving(config, folder, halt) as at_work,
-        stop_on_signals(halt.stop) as caught,
         build_launcher(config.resources) as launcher,
+        stop_on_signals(halt.stop) as caught,  # after the launcher, as Ray would put its own handler in place of ours
     ):
         if at_work.note:
             say(console, at_work.note)

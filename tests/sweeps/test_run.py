@@ -330,9 +330,12 @@ def test_killed_with_two_slots_nothing_asked_is_lost_or_doubled(tmp_path: Path) 
     check_nothing_is_lost(tmp_path)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_in_order_and_it_goes_on(tmp_path: Path, number: int, code: int) -> None:
-    words = ("--set", "resources.launcher=in_process")
+@pytest.mark.parametrize(
+    ("number", "code", "launcher"),
+    [(signal.SIGINT, 130, "in_process"), (signal.SIGTERM, 143, "in_process"), (signal.SIGTERM, 143, "ray_tune")],
+)
+def test_a_signal_ends_it_in_order_and_it_goes_on(tmp_path: Path, number: int, code: int, launcher: str) -> None:
+    words = ("--set", f"resources.launcher={launcher}")
     driver = subprocess.Popen(command(tmp_path, *words), cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     assert driver.stdout is not None
     assert any(line.startswith("[1/6]") for line in driver.stdout)
