@@ -13,6 +13,7 @@ from sweeps.config import SweepConfig
 from sweeps.contract import Launcher
 from sweeps.disk.folder import SweepFolder, is_url
 from sweeps.disk.lease_row import LeaseRow
+from sweeps.disk.store import Store
 from sweeps.disk.working_copy import bring
 from sweeps.errors import ConfigError, PreflightError, Problem
 from sweeps.nodes.shared import Probe
@@ -103,8 +104,10 @@ def _storage_problems(path: Path) -> Iterator[Problem]:
 def _url_problems(storage: StorageConfig) -> Iterator[Problem]:
     """What keeps this machine from storage and database; each node is asked for the storage as well (`nodes/shared.py`)."""
     try:
-        with Probe.within(storage.path):
-            pass
+        with Probe.within(storage.path) as probe:
+            if said := probe.answer("preflight"):
+                yield Problem(key="storage.path", message=said)
+            Store(probe.folder).delete()
     except OSError as error:
         yield Problem(key="storage.path", where=storage.path, message=redact(str(error)).strip())
     assert storage.study is not None
