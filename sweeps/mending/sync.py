@@ -10,6 +10,8 @@ from sweeps.contract import Trial
 from sweeps.disk.driving import driving
 from sweeps.disk.folder import SweepFolder, write_atomically
 from sweeps.disk.history import History
+from sweeps.disk.room import Room
+from sweeps.disk.upload import too_large
 from sweeps.environment import environment
 from sweeps.errors import PreflightError
 from sweeps.halt import Halt
@@ -17,7 +19,7 @@ from sweeps.record import Record, check
 from sweeps.results.register import register_winner
 from sweeps.study.reading import read_study
 from sweeps.study.study import Study
-from sweeps.winner.choice import Choice, choose_winner
+from sweeps.winner.choice import Choice, choose_winner, noted
 from sweeps.winner.confirm import open_confirmation
 
 _PATIENCE_S = 60.0
@@ -90,6 +92,8 @@ def _send(
     choice = None
     if sent and not study.unfinished:
         choice = _tested(choose_winner(study.config, trials, fresh, record, repeats), study)
+    if choice is not None and choice.ranking:
+        choice = noted(choice, too_large(study.config, choice.ranking[0].checkpoint), str(Room(folder)))
     if sent:
         sent = not fresh or repeats.finish("finished", timeout_s=patience_s)
         sent = close(study.config, folder, study, record, choice, confirmations=fresh) and sent

@@ -124,6 +124,14 @@ def test_what_is_in_the_way_is_said_at_once(tmp_path: Path, migrated: Path) -> N
     assert "the study is gone" in str(caught.value)
 
 
+def test_weights_that_are_too_large_are_named_where_they_lie(tmp_path: Path, migrated: Path) -> None:
+    config, folder = ended_sweep(tmp_path, migrated, keep={"max_upload_gb": 1e-9})
+    done = sync(config, folder)
+    assert (done.recorded, done.over) == (True, True)
+    assert done.notes[0].startswith("the winner's weights were not uploaded to MLflow: they are 7e-09 GB")
+    assert "were not uploaded" in folder.report.read_text()
+
+
 def test_a_record_that_ranks_otherwise_does_not_choose(tmp_path: Path, migrated: Path) -> None:
     config, folder = ended_sweep(tmp_path, migrated)
     sync(config, folder)
