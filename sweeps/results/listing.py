@@ -1,6 +1,8 @@
 """All sweeps that can be seen from here."""
 
+import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from sweeps.results.state import State, Status
 from sweeps.results.status import of_folder, of_record
 from sweeps.settings.places import absolute_storage, default_storage
 from trainer.document import ConfigError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +73,7 @@ def list_sweeps(*, storage: str | Path | None = None, tracking: str | None = Non
     known = [_of_record(each, folders[each.name] if _is_here(each, folders) else None) for each in recorded]
     names = {each.sweep for each in known}
     others = [] if tracking is not None else [each for name, each in folders.items() if name not in names]
-    return [*known, *map(_of_folder, others)]
+    return [*known, *(listed for each in others if (listed := _of_folder(each)) is not None)]
 
 
 def _is_here(recorded: RecordedSweep, folders: Mapping[str, SweepFolder]) -> bool:
@@ -81,12 +85,18 @@ def _of_record(recorded: RecordedSweep, folder: SweepFolder | None) -> Listed:
     """As the record has it. MLflow believes that a sweep runs that is paused, or whose driver was killed; its folder knows better."""
     found = of_record(recorded)
     if found.state == "running" and folder is not None:
-        found = of_folder(folder)
+        with suppress(ConfigError):  # as much as is known of it, then
+            found = of_folder(folder)
     return _listed(found, where=recorded.address, started_ms=recorded.started_ms)
 
 
-def _of_folder(folder: SweepFolder) -> Listed:
-    return _listed(of_folder(folder), where=folder.address, started_ms=None)
+def _of_folder(folder: SweepFolder) -> Listed | None:
+    """As the folder has it; None for one that cannot be read, which is no reason to show none of the others."""
+    try:
+        return _listed(of_folder(folder), where=folder.address, started_ms=None)
+    except ConfigError as error:
+        _log.warning("%s is left out: %s", folder.address, error)
+        return None
 
 
 def _listed(found: Status, *, where: str, started_ms: int | None) -> Listed:

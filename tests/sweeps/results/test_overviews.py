@@ -179,6 +179,8 @@ def test_a_folder_knows_more_than_a_record(tmp_path: Path, monkeypatch: pytest.M
     assert (found.record.state, found.record.num_behind) == ("unreachable", 6)
     assert (found.num_confirmations, found.confirmations) == (4, {})
     assert found.left_s is not None
+    (here.path.parent / "broken").mkdir()
+    (here.path.parent / "broken" / "sweep.yaml").write_text("name: [")
     assert [(each.sweep, each.where) for each in sweeps.list()] == [("synthetic", str(here.path))]
     with Lease(LeaseFile(here.lease), Halt()):
         found = sweeps.status("synthetic")
