@@ -76,6 +76,12 @@ def ended(trial: Trial, kind: Kind, reason: str = "") -> Trial:
     return replace(trial, outcome=kind, reason=reason, finished_ms=START_MS + 60_000 + 1000 * trial.number)
 
 
+def one_of_each(history: History) -> list[Trial]:
+    """A trial for each way to end."""
+    kinds = list(Kind)
+    return [ended(measured(live_trial(number), history), kind, f"{kind}!") for number, kind in enumerate(kinds)]
+
+
 class Sweep:
     """A sweep whose record is looked at from outside, as another process would."""
 
