@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sweeps.config import SweepConfig
 from sweeps.contract import Trial
-from sweeps.record.mirror import Ending
+from sweeps.record.ending import Ending
 
 Work = Trial | SweepConfig | Ending
 """The state of a trial, what the sweep is now, or how it ends."""

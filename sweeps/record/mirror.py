@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -11,37 +11,13 @@ from sweeps.contract import Trial
 from sweeps.disk.folder import below
 from sweeps.disk.history import History
 from sweeps.record import describe, tags
+from sweeps.record.ending import Ending
 from sweeps.record.note import NOTE, REPORT, sweep_note
 from sweeps.record.overview import Overview
 from sweeps.record.runs import runs_at
-from sweeps.record.store import RecordError, Run, Status, Store
+from sweeps.record.store import RecordError, Run, Store
 from sweeps.record.upload import Progress, model_place, upload
-from sweeps.winner.selection import Candidate
 from trainer.report import Point
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ending:
-    """What is written when a sweep ends.
-
-    Attributes:
-        status: How the run of the sweep ends.
-        ranking: Who may win, best first: the winner, once that is known.
-        pareto: Numbers of the trials that no other beats in everything that is wanted.
-        metrics: Scores of the winner on the test split, and other numbers of the whole sweep.
-        files: Kept as artifacts of the sweep.
-        model: The winner's checkpoint folder, kept as an artifact.
-        reason: Why no more trials were tried; empty for a sweep that can go on.
-    """
-
-    status: Status
-    ranking: Sequence[Candidate] = ()
-    pareto: frozenset[int] = frozenset()
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    files: Sequence[Path] = ()
-    model: Path | None = None
-    reason: str = ""
-
 
 _ORPHANED = "its driver has gone; it waits for another attempt"
 _STOPPED = "the sweep has stopped; a resume takes it up again"

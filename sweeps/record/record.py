@@ -13,7 +13,8 @@ from sweeps.contract import Trial
 from sweeps.disk.history import History
 from sweeps.record import describe, tags
 from sweeps.record.backlog import Backlog
-from sweeps.record.mirror import Ending, Mirror
+from sweeps.record.ending import Ending
+from sweeps.record.mirror import Mirror
 from sweeps.record.page import page
 from sweeps.record.store import RecordError, Status, Store, load_vendor
 from sweeps.record.upload import Progress
