@@ -129,18 +129,14 @@ class RecordedSweep:
         """Whether MLflow has the weights of a trial, as those of the winner."""
         return self.tags.get(tags.MODEL) == tags.weights_key(trial, seed)
 
-    def without_model(self, *, trial: int, seed: int) -> RecordError:
-        """The error of whoever needs weights that are neither here nor in MLflow."""
-        place = next((run.tags.get(tags.CHECKPOINT) for run in self._family if _is(run, trial, seed)), None)
-        return RecordError(
-            f"the weights of trial {trial} are not in MLflow, which gets those of the winner, at the end and if they are not"
-            f" larger than keep.max_upload_gb; they were written to {place or 'nowhere'}, which is not on this machine"
-        )
-
     def download_model(self, folder: Path, *, trial: int, seed: int) -> Path:
         """Fetches the checkpoint folder of a trial, which MLflow has of the winner alone. Raises RecordError."""
         if not self.has_model(trial=trial, seed=seed):
-            raise self.without_model(trial=trial, seed=seed)
+            place = next((run.tags.get(tags.CHECKPOINT) for run in self._family if _is(run, trial, seed)), None)
+            raise RecordError(
+                f"the weights of trial {trial} are not in MLflow, which gets those of the winner, at the end and if they are not"
+                f" larger than keep.max_upload_gb; they were written to {place or 'nowhere'}, which is not on this machine"
+            )
         return Store(self.uri).download(self.run_id, model_place(tags.weights_key(trial, seed)), folder)
 
     def page(self, base_url: str) -> str:

@@ -12,6 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sweeps.disk.folder import is_url
 from sweeps.record.check import sqlite_path
 from sweeps.record.database import create_database
 from sweeps.record.datasets import Dataset
@@ -291,8 +292,7 @@ def _charted(value: float) -> float:
 
 
 def _artifacts_beside(uri: str, storage: str) -> str | None:
-    """Artifacts lie beside a SQLite file, and of another database beside the sweeps; of a server, it says where."""
-    if uri.startswith(("http://", "https://")):
-        return None
-    beside = sqlite_path(uri).parent if uri.startswith("sqlite:///") else Path(storage)
-    return (beside / "mlartifacts").as_uri()
+    """Artifacts lie beside a SQLite file, or of another database beside the sweeps; with a server or a storage URL, where MLflow says."""
+    if uri.startswith("sqlite:///"):
+        return (sqlite_path(uri).parent / "mlartifacts").as_uri()
+    return None if uri.startswith("http") or is_url(storage) else (Path(storage) / "mlartifacts").as_uri()

@@ -1,10 +1,11 @@
 """The winner of a sweep as a version of a model in MLflow's registry."""
 
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.best import Best, NoBestError, best_of
+from sweeps.best import NoBestError, best_of
 from sweeps.config import SweepConfig
 from sweeps.record import RecordError
 from sweeps.record.reader import RecordedSweep, find
@@ -80,32 +81,29 @@ def register(
     from sweeps.record.registry import register as put
 
     numbers = {f"best_{best.metric}": best.value, **(best.test or {})}
-    version = put(
-        recorded.uri,
-        run_id=recorded.run_id,
-        key=weights_key(best.trial, best.seeds[0]),
-        weights=_to_be_sent(best, recorded),
-        pipeline=best.pipeline,
-        model=checked.model,
-        alias=checked.alias,
-        tags={"sweep.name": name, "sweep.trial": str(best.trial)}
-        | {key: f"{value:.6g}" for key, value in numbers.items()},
-    )
+    known = recorded.has_model(trial=best.trial, seed=best.seeds[0])
+    with nullcontext() if known else best.folder() as folder:
+        version = put(
+            recorded.uri,
+            run_id=recorded.run_id,
+            key=weights_key(best.trial, best.seeds[0]),
+            weights=_may_be_sent(folder, recorded),
+            pipeline=best.pipeline,
+            model=checked.model,
+            alias=checked.alias,
+            tags={"sweep.name": name, "sweep.trial": str(best.trial)}
+            | {key: f"{value:.6g}" for key, value in numbers.items()},
+        )
     uri = f"models:/{model}@{alias}" if alias else f"models:/{model}/{version}"
     return Registered(model=model, version=version, alias=alias, uri=uri, trial=best.trial)
 
 
-def _to_be_sent(best: Best, recorded: RecordedSweep) -> Path | None:
-    """The checkpoint folder, if MLflow does not have it yet. Raises RecordError where it may not go there."""
-    if recorded.has_model(trial=best.trial, seed=best.seeds[0]):
-        return None
-    folder = Path(best.checkpoint or "")
-    if best.checkpoint is None or not folder.is_dir():
-        raise recorded.without_model(trial=best.trial, seed=best.seeds[0])
-    size_gb = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e9
+def _may_be_sent(folder: Path | None, recorded: RecordedSweep) -> Path | None:
+    """The same folder. Raises RecordError where it is larger than what MLflow gets."""
+    size_gb = 0.0 if folder is None else sum(each.stat().st_size for each in folder.rglob("*") if each.is_file()) / 1e9
     limit_gb = KeepConfig.model_validate(recorded.config["keep"]).max_upload_gb
     if size_gb > limit_gb:
         raise RecordError(
-            f"the weights of trial {best.trial} are {size_gb:.3g} GB, and keep.max_upload_gb is {limit_gb:g}: MLflow does not get them"
+            f"the weights are {size_gb:.3g} GB, and keep.max_upload_gb is {limit_gb:g}: MLflow does not get them"
         )
     return folder
