@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 REACH_TIMEOUT_S = 30.0
+LOST_CONNECTION = ("gloo/transport/tcp", "ncclRemoteError", "remote process exited")
+"""What only such errors of gloo and NCCL say, which are plain ones."""
 JOIN_TIMEOUT = timedelta(minutes=10)
 """How long they wait for each other when all connect: each has said that it is ready."""
 TIMEOUT = timedelta(hours=6)
@@ -193,9 +195,9 @@ def let_go() -> None:
 
 def is_lost_connection(error: Exception) -> bool:
     """Whether an error says that another process cannot be reached any more."""
-    from torch.distributed import DistError
+    from torch.distributed import DistNetworkError
 
-    return isinstance(error, DistError) or "gloo" in str(error)
+    return isinstance(error, DistNetworkError) or any(words in str(error) for words in LOST_CONNECTION)
 
 
 def _reach(group: Group) -> None:
