@@ -20,6 +20,7 @@ from trainer.config import TrainConfig
 from trainer.devices.followers import DeviceError
 from trainer.document import ConfigError
 from trainer.fit import fit
+from trainer.machine import machine_problems
 from trainer.report import Ending, FitResult, Report, Verdict
 
 MakeConfig = Callable[..., TrainConfig]
@@ -220,3 +221,9 @@ def test_devices_that_are_not_there(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         fit(make_config(**settings), checkpoint_dir=tmp_path)
+
+
+def test_the_nodes_of_a_fit_must_share_its_devices_evenly(make_config: MakeConfig) -> None:
+    [problem] = machine_problems(make_config(devices=3), num_nodes=2)
+    assert str(problem) == "devices: 3 devices cannot be shared evenly by 2 nodes"
+    assert not machine_problems(make_config(devices=4), num_nodes=2)

@@ -1,3 +1,4 @@
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -6,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from trainer.config import TrainConfig
+from trainer.devices import followers
+from trainer.devices.followers import DeviceLostError
 from trainer.devices.group import Group
 from trainer.devices.messages import Order
 from trainer.devices.starter import COMMAND, ended_by
@@ -46,3 +49,18 @@ def test_a_follower_ends_with_its_leader(make_config: MakeConfig) -> None:
 def test_a_follower_without_a_leader_does_nothing() -> None:
     done = subprocess.run([sys.executable, *COMMAND[1:]], input=b"", capture_output=True, check=True, timeout=30)
     assert (done.stdout, done.stderr) == (b"", b"")
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("[gloo/transport/tcp/pair.cc:553] Connection closed by peer [10.0.0.2]:22147.", DeviceLostError),
+        ("ProcessGroupGloo::allgather: invalid output tensor list", RuntimeError),
+    ],
+)
+def test_a_connection_that_is_lost_without_a_word_is_a_lost_device(
+    monkeypatch: pytest.MonkeyPatch, said: str, kind: type[Exception]
+) -> None:
+    monkeypatch.setattr(followers, "NOTICE_S", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert type(followers.Followers(listener).cause_of(RuntimeError(said))) is kind
