@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
+from trainer.document import Problem
 from trainer.report import Report, Reporter, Scalar, Verdict
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Kind",
     "Launcher",
     "Listener",
+    "Movable",
     "Outcome",
     "Report",
     "Reporter",
@@ -83,11 +85,14 @@ class Outcome:
         kind: The ending.
         reason: One line of cause; empty when completed.
         report: What was measured since the last report, if the attempt lived to say it.
+        charged: Whether a loss counts as one of `max_attempts`. That of a node which was taken away, or on which nothing may
+            run, does not.
     """
 
     kind: Kind
     reason: str = ""
     report: Report | None = None
+    charged: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,8 +167,33 @@ class Tested:
     metrics: Mapping[str, float]
 
 
+class RunThere(Protocol):
+    """Runs a function on one certain node."""
+
+    def __call__(self, function: Callable[[], T]) -> T:
+        """Returns what the function returned there."""
+
+
+class CheckNode(Protocol):
+    """Whether a node is fit."""
+
+    def __call__(self, name: str, run_there: RunThere) -> list[Problem]:
+        """Looks at the node of that name; returns everything that is wrong with it, each with its name."""
+
+
 TrialFunction = Callable[[TrialSpec, Reporter], Outcome]
 """What a worker runs. Must be picklable; never raises for a trial that went wrong."""
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """A trial function that can leave its node before that is taken away: it ends as lost, and is asked again elsewhere."""
+
+    def __call__(self, spec: TrialSpec, report: Reporter) -> Outcome:
+        """See `TrialFunction`."""
+
+    def leaving(self, leaves: Callable[[], bool]) -> TrialFunction:
+        """The same trial function, which asks at each validation whether it is to leave."""
 
 
 class Listener(Protocol):
@@ -205,6 +235,14 @@ class Launcher(Protocol):
 
     def on_every_node(self, function: Callable[[], T]) -> dict[str, T]:
         """Runs a function once on each node; node name -> what it returned. Raises PreflightError for nodes that fail."""
+
+    def watch(self, check: CheckNode, tell: Callable[[str], None]) -> None:
+        """From now on, has each node that joins checked before a trial begins there; none does where something is wrong.
+
+        Args:
+            check: Looks at a node; on another thread.
+            tell: Hears what people should know of nodes that join or leave; on another thread.
+        """
 
     def num_nodes(self) -> int:
         """How many nodes there are, now."""

@@ -13,6 +13,7 @@ from sweeps.contract import Scalar
 from sweeps.disk.folder import is_url
 from sweeps.errors import PreflightError, Problem
 from sweeps.launchers.build import build_launcher, build_starter
+from sweeps.sharing import check_sharing
 from sweeps.spending.budget import BudgetConfig
 from sweeps.study.ahead import draw_ahead
 from sweeps.words import duration
@@ -69,6 +70,7 @@ def measure(config: SweepConfig) -> str:
     with build_launcher(config.resources) as launcher:
         slots = min(max(1, launcher.slots()), config.num_trials)
         found = launcher.call(partial(_probe, config, drawn[0]))
+        short = check_sharing(config, launcher)
     if isinstance(found, list):
         raise PreflightError(found)
     estimated = estimate(config, found, drawn, slots=slots)
@@ -76,7 +78,7 @@ def measure(config: SweepConfig) -> str:
     if estimated.disk_bytes > free_bytes:
         message = f"the sweep will need about {_size(estimated.disk_bytes)}; {_size(free_bytes)} are free"
         raise PreflightError([Problem(key="storage.path", where=config.storage.path, message=message)])
-    return "\n".join(_lines(config, found, estimated, free_bytes))
+    return "\n".join([*_lines(config, found, estimated, free_bytes), *(f"memory:  {each}" for each in short)])
 
 
 def estimate(config: SweepConfig, probe: "Probe", drawn: Sequence[Mapping[str, Scalar]], *, slots: int) -> Estimate:

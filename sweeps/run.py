@@ -5,6 +5,7 @@ is told and the budget is met.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from rich.console import Console
 
@@ -21,6 +22,7 @@ from sweeps.nodes import check_nodes
 from sweeps.phases import Phases
 from sweeps.preflight import check_worker, preflight
 from sweeps.redact import public
+from sweeps.sharing import check_sharing
 from sweeps.signals import stop_on_signals
 from sweeps.steering.inbox import waiting
 from sweeps.study.storage import refuse_foreign
@@ -80,10 +82,10 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
             say(console, at_work.note)
         left = {path.stem for path in waiting(folder.inbox)}
         check_worker(config, launcher)
-        check_nodes(config, folder, launcher)
+        check_nodes(config, folder, launcher, tell=partial(say, console))
         history = History(folder.history)
         study = _open(config, folder, history, halt, at_work)
-        for note in study.notes() if not study.trials() else ():
+        for note in (*study.notes(), *check_sharing(config, launcher)) if not study.trials() else ():
             say(console, note)
         with Phases(study, folder, launcher, halt=halt, history=history, console=console) as phases:
             phases.search(left=left)

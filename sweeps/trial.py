@@ -1,7 +1,8 @@
 """What runs on a worker: one attempt at one trial, from its spec to its outcome. Knows no vendor of the sweep."""
 
 import traceback
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sweeps.contract import Kind, Outcome, Report, Reporter, TrialSpec
@@ -14,11 +15,12 @@ from trainer.checkpoint import CheckpointError
 from trainer.config import TrainConfig
 from trainer.devices.followers import DeviceLostError
 from trainer.devices.starter import LOCALLY, Starter
-from trainer.report import Ending, FitResult
+from trainer.report import Ending, FitResult, stay
 
 _KINDS = {
     Ending.COMPLETED: Kind.COMPLETED,
     Ending.STOPPED: Kind.PRUNED,
+    Ending.LEFT: Kind.LOST,
     Ending.DIVERGED: Kind.DIVERGED,
     Ending.OUT_OF_MEMORY: Kind.OUT_OF_MEMORY,
 }
@@ -33,12 +35,18 @@ class TrainTrial:
         folder: The sweep's folder.
         num_threads: CPU threads of each of its processes, unless the configuration fixes them.
         starter: Starts the processes of a trial on several devices.
+        leaves: Whether one of its nodes is about to go.
     """
 
     config: TrainConfig
     folder: SweepFolder
     num_threads: int
     starter: Starter = LOCALLY
+    leaves: Callable[[], bool] = stay
+
+    def leaving(self, leaves: Callable[[], bool]) -> "TrainTrial":
+        """The same, told by `leaves` that its node is about to go: it saves its state then, and ends as lost, uncharged."""
+        return replace(self, leaves=leaves)
 
     def __call__(self, spec: TrialSpec, report: Reporter) -> Outcome:
         """Trains one attempt."""
@@ -63,6 +71,7 @@ class TrainTrial:
                 resume_from=resume_from,
                 inherit_from=place.bring(str(spec.inherit_from)) if inherits else None,
                 save_at=spec.save_at,
+                leaves=self.leaves,
                 report=place.reporter(report),
                 starter=self.starter,
             )
@@ -101,7 +110,8 @@ def _outcome(result: FitResult) -> Outcome:
         effective=result.effective,
         checkpoint=result.checkpoint,
     )
-    return Outcome(kind=_KINDS[result.ending], reason=result.reason, report=last)
+    charged = result.ending != Ending.LEFT
+    return Outcome(kind=_KINDS[result.ending], reason=result.reason, report=last, charged=charged)
 
 
 def _first_line(error: Exception) -> str:

@@ -96,7 +96,10 @@ def test_kuberay_runs_the_same_sweep() -> None:
         assert all(
             each["volumeMounts"] == [{"name": "shared", "mountPath": "/mnt/sweeps"}] for each in pod["containers"]
         )
-    known = {each["name"]: each["value"] for each in worker["template"]["spec"]["containers"][0]["env"]}
+    pods = (cluster["headGroupSpec"]["template"]["spec"], worker["template"]["spec"])
+    known, more = ({each["name"]: each["value"] for each in pod["containers"][0]["env"]} for pod in pods)
+    assert known.items() <= more.items()
+    assert float(more["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"]) < pods[1]["terminationGracePeriodSeconds"]
     for path in RAY_FILES.values():
         assert all(f"{name}={value}" in path.read_text() for name, value in known.items())
 
@@ -128,3 +131,40 @@ def test_a_node_is_made_ready_once(tmp_path: Path) -> None:
     assert (storage, mode) == ("/mnt/a b", "token")
     assert path.startswith(f"{venv}/bin:")
     assert (home / ".bashrc").read_text().count("sweeps-env.sh") == 2
+
+
+CURL = """#!/bin/sh
+case "$*" in
+    *api/token*) echo secret ;;
+    *"token: secret"*spot/instance-action) [ -e {notice} ] && echo '{{"action": "terminate"}}' ;;
+    *Metadata-Flavor*preempted) [ -e {notice} ] && echo TRUE || echo FALSE ;;
+    *) exit 22 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(("cloud", "left_s"), [("aws", "110"), ("gcp", "25")])
+@pytest.mark.parametrize("taken_away", [True, False])
+def test_a_spot_notice_drains_the_node(cloud: str, left_s: str, taken_away: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    """The cloud's metadata, and Ray, are programs that are found before the real ones; Ray runs for three looks."""
+    programs = {
+        "curl": CURL.format(notice=tmp_path / "notice"),
+        "ray": f'#!/bin/sh\necho "$*" > {tmp_path}/drained\n',
+        "pgrep": f"#!/bin/sh\necho look >> {tmp_path}/looks\n[ $(wc -l < {tmp_path}/looks) -le 3 ]\n",
+    }
+    for name, text in programs.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    if taken_away:
+        (tmp_path / "notice").touch()
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SPOT_PERIOD_S": "0.01"}
+    done = subprocess.run(["bash", str(ROOT / "clusters/spot.sh"), cloud], env=environment, check=False, timeout=20)
+    assert done.returncode == 0
+    assert (tmp_path / "drained").exists() == taken_away
+    if taken_away:
+        assert f"--deadline-remaining-seconds {left_s}" in (tmp_path / "drained").read_text()
+
+
+@pytest.mark.parametrize(("name", "cloud"), [("cluster.yaml", "aws"), ("gcp.yaml", "gcp")])
+def test_spot_workers_watch_for_the_notice(name: str, cloud: str) -> None:
+    assert f"spot.sh {cloud}" in read(RAY_FILES[name])["worker_start_ray_commands"][-1]

@@ -1,7 +1,7 @@
 """Trains one model."""
 
 import gc
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,13 +17,13 @@ from trainer.devices.followers import followers
 from trainer.devices.group import Group, Others, joined
 from trainer.devices.starter import LOCALLY, Starter
 from trainer.document import ConfigError
-from trainer.job import prepare
+from trainer.job import Job, prepare
 from trainer.loaders import Loaders
 from trainer.machine import machine_problems, on_gpu
 from trainer.module import Module
 from trainer.origin import Origin
 from trainer.process import interruptible, is_out_of_memory, quiet, threads
-from trainer.report import Ending, FitResult, Reporter, keep_going
+from trainer.report import Ending, FitResult, Reporter, keep_going, stay
 from trainer.reporting import Outside, Reporting
 from trainer.tasks import TASKS
 from trainer.wandb_log import also_to_wandb
@@ -38,6 +38,7 @@ def fit(
     inherit_from: Path | None = None,
     resume_interval_s: float = 60.0,
     save_at: Collection[int] = (),
+    leaves: Callable[[], bool] = stay,
     report: Reporter = keep_going,
     starter: Starter = LOCALLY,
 ) -> FitResult:
@@ -59,6 +60,8 @@ def fit(
             anew. `resume_from` comes before it.
         resume_interval_s: Least seconds between two states.
         save_at: Validations after which a state is saved all the same.
+        leaves: Asked at each validation but the last. True saves a state at once, reports, and ends the fit as LEFT: the
+            machine is about to go, and another fit resumes from there.
         report: Called after each validation, in this thread. What it has heard of before is removed only once it has
             returned CONTINUE. STOP ends the fit; what it raises passes through.
         starter: Starts the processes of the other devices; left out, they are this machine's. It changes no result.
@@ -86,6 +89,7 @@ def fit(
                 resume_dir=resume_dir,
                 resume_interval_s=resume_interval_s,
                 save_at=frozenset(save_at),
+                leaves=leaves,
                 report=heard,
             )
             return finish(_fit_in_memory(config, outside, _origin(resume_from, inherit_from), starter))
@@ -126,7 +130,13 @@ def halved(config: TrainConfig) -> TrainConfig | None:
 
 
 def fit_in(
-    group: Group, others: Others, config: TrainConfig, outside: Outside, origin: Origin | None
+    group: Group,
+    others: Others,
+    config: TrainConfig,
+    outside: Outside,
+    origin: Origin | None,
+    *,
+    prepare: Callable[[TrainConfig], Job] = prepare,
 ) -> tuple[FitResult, Path | None]:
     """Fits once, as one of a group. All of it get the same config and state; the first has to do with the outside.
 
@@ -170,6 +180,8 @@ def fit_in(
             ending, reason = _train(trainer, module, loaders, others)
     if reporting.stopped:
         ending, reason = Ending.STOPPED, f"stopped after validation {reporting.progress.validation}"
+    elif reporting.left:
+        ending, reason = Ending.LEFT, f"left after validation {reporting.progress.validation}"
     elif ending == Ending.COMPLETED and reporting.out_of_patience:
         reason = f"stopped early: {config.metric} was no better in {config.patience} validations"
     newest = reporting.progress.resume

@@ -19,6 +19,8 @@ class Ending(StrEnum):
 
     COMPLETED = "completed"
     STOPPED = "stopped"
+    LEFT = "left"
+    """Of its own will, with a state from which it goes on elsewhere."""
     DIVERGED = "diverged"
     OUT_OF_MEMORY = "out_of_memory"
 
@@ -96,3 +98,8 @@ def keep_going(report: Report) -> Verdict:
     """The reporter of a fit that nobody steers."""
     del report
     return Verdict.CONTINUE
+
+
+def stay() -> bool:
+    """The answer of a machine that nobody takes away."""
+    return False

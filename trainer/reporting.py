@@ -5,7 +5,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from trainer.devices.group import Group
 from trainer.devices.sharding import whole
 from trainer.document import ConfigError, Problem, nearest
 from trainer.module import Module
-from trainer.report import Ending, FitResult, Report, Reporter, Scalar, Verdict, keep_going
+from trainer.report import Ending, FitResult, Report, Reporter, Scalar, Verdict, keep_going, stay
 from trainer.seeds import seed_all
 from trainer.tasks.task import Setup
 
@@ -36,6 +36,7 @@ class Outside:
         resume_dir: Holds `validation-K`, the newest state; None saves none.
         resume_interval_s: Least time between two states.
         save_at: Validations after which one is saved all the same.
+        leaves: Asked at each validation: whether to save a state now and end.
         report: Hears of each validation, once, and says whether to go on.
         heard: The last validation it has heard of.
     """
@@ -44,6 +45,7 @@ class Outside:
     resume_dir: Path | None = None
     resume_interval_s: float = 60.0
     save_at: frozenset[int] = frozenset()
+    leaves: Callable[[], bool] = stay
     report: Reporter = keep_going
     heard: int = 0
 
@@ -81,6 +83,7 @@ class Reporting(Callback):
     ) -> None:
         self.progress = resumed.progress if resumed else resume.Progress()
         self.stopped = False
+        self.left = False
         self._config = setup.config
         self._tokenizer = setup.tokenizer
         self._outside = outside
@@ -136,9 +139,13 @@ class Reporting(Callback):
     def _decide(self, module: Module) -> tuple[bool, bool]:
         """Notes a validation. Returns whether it is the best, and whether a state to resume from is due."""
         self._note(module)
-        outside, number = self._outside, self.progress.validation
-        due = number in outside.save_at or time.monotonic() - self._saved >= outside.resume_interval_s
-        return self._is_best(module.val_metrics), due and outside.resume_dir is not None
+        outside, progress = self._outside, self.progress
+        best = self._is_best(module.val_metrics)
+        last = progress.validation == self._config.validations or (self.out_of_patience and not best)
+        self.left = not last and outside.resume_dir is not None and outside.leaves()
+        asked = self.left or progress.validation in outside.save_at
+        due = asked or time.monotonic() - self._saved >= outside.resume_interval_s
+        return best, due and outside.resume_dir is not None
 
     def _conclude(self, trainer: Trainer, module: Module, held: resume.Whole, *, best: bool, due: bool) -> bool:
         """Does what follows from a validation. Returns whether the fit ends here."""
@@ -151,7 +158,7 @@ class Reporting(Callback):
             self.stopped = True
         else:
             self._remove_superseded()
-        return self.stopped or self.out_of_patience
+        return self.stopped or self.left or self.out_of_patience
 
     @property
     def out_of_patience(self) -> bool:

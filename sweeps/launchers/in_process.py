@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Self, TypeVar
 
-from sweeps.contract import Asker, Report, TrialFunction, TrialSpec, Turn, Verdict
+from sweeps.contract import Asker, CheckNode, Report, TrialFunction, TrialSpec, Turn, Verdict
 from sweeps.launchers.too_long import too_long
 from sweeps.settings.resources import ResourcesConfig
 
@@ -59,6 +59,9 @@ class InProcess:
     def on_every_node(self, function: Callable[[], T]) -> dict[str, T]:
         """Calls the function here: this is the only node."""
         return {platform.node(): function()}
+
+    def watch(self, check: CheckNode, tell: Callable[[str], None]) -> None:
+        """No node ever joins."""
 
     def num_nodes(self) -> int:
         """One."""

@@ -1,7 +1,7 @@
 """The nodes of a Ray cluster: which there are, whether strangers are kept out, and a function run on each."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, TypeVar
 
 import ray
@@ -18,16 +18,32 @@ _KIND = "ray.io/node-group"
 
 
 def living_nodes() -> list[dict[str, Any]]:
-    """The nodes that Ray takes for alive, as Ray describes them."""
+    """The nodes that Ray takes for alive, as Ray describes them, without those that are about to be taken away."""
+    draining = draining_nodes()
+    return [node for node in all_nodes() if node["NodeID"] not in draining]
+
+
+def all_nodes() -> list[dict[str, Any]]:
+    """The nodes that Ray takes for alive, also those that are about to be taken away."""
     return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
 
 
-def capacity() -> list[dict[str, float]]:
-    """What each node has: of those that live, and of those that an autoscaler would still start if it were asked to."""
+def draining_nodes() -> set[str]:
+    """IDs of the nodes that an autoscaler, or whoever heard of a spot notice, will take away. Ray starts nothing there any more."""
+    return set(ray._private.state.state.get_draining_nodes())  # noqa: SLF001 - there is no public way to ask
+
+
+def capacity(*, without: Container[str] = ()) -> list[dict[str, float]]:
+    """What each node has: of those that live, and of those that an autoscaler would still start if it were asked to.
+
+    Args:
+        without: IDs of nodes that do not count.
+    """
     living = living_nodes()
     config = ray._private.state.state.get_cluster_config()  # noqa: SLF001 - there is no public way to ask
     kinds = Counter(node["Labels"].get(_KIND) for node in living)
-    return [node["Resources"] for node in living] + still_to_come(config.node_group_configs if config else (), kinds)
+    fit = [node["Resources"] for node in living if node["NodeID"] not in without]
+    return fit + still_to_come(config.node_group_configs if config else (), kinds)
 
 
 def still_to_come(groups: Iterable[Any], living: Mapping[str | None, int]) -> list[dict[str, float]]:
@@ -60,23 +76,33 @@ def on_every_node(function: Callable[[], T]) -> dict[str, T]:
     Raises:
         PreflightError: With each living node on which it could not be run, or failed.
     """
-    task: Any = ray.remote(call_it)
     nodes = living_nodes()
-    pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
-    asked = [task.options(num_cpus=0, max_retries=0, scheduling_strategy=each).remote(function) for each in pinned]
+    asked = [_ask(node["NodeID"], function) for node in nodes]
     results: dict[str, T] = {}
     problems = []
-    for name, node, answer in zip(_names(nodes), nodes, asked, strict=True):
+    for name, node, answer in zip(names(nodes), nodes, asked, strict=True):
         try:
             results[name] = ray.get(answer)
         except NodeDiedError:
             continue
         except RayError as error:
             if node["NodeID"] in {each["NodeID"] for each in living_nodes()}:
-                problems.append(Problem(where=f"node {name}", message=_last_line(error)))
+                problems.append(Problem(where=f"node {name}", message=last_line(error)))
     if problems:
         raise PreflightError(problems)
     return results
+
+
+def on_node(node_id: str, function: Callable[[], T], *, timeout_s: float) -> T:
+    """Runs a function on one node. Raises RayError if the node, or the function, fails or takes too long."""
+    result: T = ray.get(_ask(node_id, function), timeout=timeout_s)
+    return result
+
+
+def _ask(node_id: str, function: Callable[[], T]) -> Any:
+    task: Any = ray.remote(call_it)
+    pinned = NodeAffinitySchedulingStrategy(node_id, soft=False)
+    return task.options(num_cpus=0, max_retries=0, scheduling_strategy=pinned).remote(function)
 
 
 def call_it(function: Callable[[], T]) -> T:
@@ -84,7 +110,7 @@ def call_it(function: Callable[[], T]) -> T:
     return function()
 
 
-def _names(nodes: list[dict[str, Any]]) -> list[str]:
+def names(nodes: list[dict[str, Any]]) -> list[str]:
     """The host names; of two nodes on one host, with the beginning of Ray's own name for each."""
     hosts = [node["NodeManagerHostname"] for node in nodes]
     more = Counter(hosts)
@@ -93,6 +119,6 @@ def _names(nodes: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _last_line(error: RayError) -> str:
+def last_line(error: BaseException) -> str:
     """Of a traceback of another process, the line that says what it was."""
     return str(error).strip().splitlines()[-1]

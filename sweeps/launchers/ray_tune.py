@@ -12,15 +12,18 @@ from typing import Any, Self, TypeVar
 
 import ray
 from ray import tune
-from ray.exceptions import RayActorError
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from sweeps.contract import Asker, Kind, Outcome, TrialFunction, TrialSpec, Turn
+from sweeps.contract import Asker, CheckNode, Outcome, TrialFunction, TrialSpec, Turn
 from sweeps.errors import PreflightError
+from sweeps.launchers.ray_address import refuse_dead_address
+from sweeps.launchers.ray_errors import error_of, outcome_of
+from sweeps.launchers.ray_mps import Mps
+from sweeps.launchers.ray_newcomers import Newcomers
 from sweeps.launchers.ray_nodes import call_it, capacity, living_nodes, on_every_node, refuse_strangers
 from sweeps.launchers.ray_room import STRATEGY, bundles, refuse_what_never_fits, room
 from sweeps.launchers.ray_worker import OUTCOME, REPORT, SPEC, on_worker
@@ -36,6 +39,7 @@ _DRIVER_ENVIRONMENT = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # signals are the driver's (sweeps/signals.py)
     "TUNE_GLOBAL_CHECKPOINT_S": "31536000",  # its state is disposable
     "TUNE_MAX_PENDING_TRIALS_PG": "1000",  # the searcher below limits itself; Tune would start one trial at a time
+    "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",  # else Tune itself starts a drained node's trial again, from nothing
     "RAY_AIR_NEW_OUTPUT": "0",
 }
 _WORKER_ENVIRONMENT = {
@@ -52,12 +56,15 @@ class RayTune:
         self._resources = resources
         self._bundles = bundles(resources)
         self._started = False
+        self._newcomers = Newcomers()
+        self._mps = Mps(resources)
 
     def __enter__(self) -> Self:
         os.environ.update(_DRIVER_ENVIRONMENT)
         if not ray.is_initialized():
+            refuse_dead_address()
             ray.init(
-                runtime_env={"env_vars": _WORKER_ENVIRONMENT},
+                runtime_env={"env_vars": _WORKER_ENVIRONMENT | self._mps.environment},
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
@@ -74,18 +81,22 @@ class RayTune:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._newcomers.close()
+        self._mps.stop()
         if self._started:
             ray.shutdown()
 
     def run(self, study: Asker, trial: TrialFunction) -> None:
         """Runs attempts on all slots at once until there are no more."""
-        adapter = _Adapter(study, self.slots)
+        adapter, newcomers = _Adapter(study, self.slots), self._newcomers
         with tempfile.TemporaryDirectory(prefix="sweep-tune-") as scratch:
             tuner = tune.Tuner(
-                tune.with_resources(on_worker(trial), tune.PlacementGroupFactory(self._bundles, strategy=STRATEGY)),
+                tune.with_resources(
+                    on_worker(trial, newcomers.gate), tune.PlacementGroupFactory(self._bundles, strategy=STRATEGY)
+                ),
                 tune_config=tune.TuneConfig(
                     search_alg=_StudySearcher(adapter),
-                    scheduler=_StudyScheduler(adapter),
+                    scheduler=_StudyScheduler(adapter, newcomers),
                     num_samples=-1,
                     reuse_actors=True,
                     trial_dirname_creator=lambda each: each.trial_id,
@@ -104,7 +115,8 @@ class RayTune:
 
     def call(self, function: Callable[[], T]) -> T:
         """Runs a function on any node that has room for a trial; again on another if the worker is lost."""
-        reserved = placement_group(self._bundles, strategy=STRATEGY)
+        away = self._newcomers.selectors(len(self._bundles))
+        reserved = placement_group(self._bundles, strategy=STRATEGY, bundle_label_selector=away)
         task: Any = ray.remote(call_it).options(
             num_cpus=self._bundles[0]["CPU"],
             num_gpus=self._bundles[0].get("GPU", 0),
@@ -121,6 +133,10 @@ class RayTune:
         """Runs a function once on each living node, side by side. Raises PreflightError for nodes that fail."""
         return on_every_node(function)
 
+    def watch(self, check: CheckNode, tell: Callable[[str], None]) -> None:
+        """Has each node that joins checked before a trial begins there."""
+        self._newcomers.watch(self._mps.begin(check), tell)
+
     def num_nodes(self) -> int:
         """The living nodes."""
         return len(living_nodes())
@@ -129,7 +145,7 @@ class RayTune:
         """Room on the nodes that live or that an autoscaler would start, or what the configuration fixes."""
         if self._resources.concurrent != "auto":
             return self._resources.concurrent
-        return room(self._resources, capacity())
+        return room(self._resources, capacity(without=self._newcomers.unfit))
 
 
 class _Adapter:
@@ -182,11 +198,8 @@ class _Adapter:
         spec = self._specs.pop(trial_id, None)
         if spec is None or self.stopping:
             return
-        kind = Kind.LOST if error is None or isinstance(error, RayActorError) else Kind.FAILED
-        reason = str(error).strip().splitlines()[0] if error is not None else "ended without saying how"
-        self._guarded(
-            lambda: self._study.finish(spec.number, spec.attempt, Outcome(kind=kind, reason=reason)), otherwise=None
-        )
+        outcome = outcome_of(error)
+        self._guarded(lambda: self._study.finish(spec.number, spec.attempt, outcome), otherwise=None)
 
     def _guarded(self, verb: Callable[[], T], *, otherwise: U) -> T | U:
         try:
@@ -226,9 +239,14 @@ class _StudySearcher(Searcher):
 class _StudyScheduler(FIFOScheduler):
     """Tune's question whether a trial goes on, put to the study."""
 
-    def __init__(self, adapter: _Adapter) -> None:
+    def __init__(self, adapter: _Adapter, newcomers: Newcomers) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._adapter = adapter
+        self._newcomers = newcomers
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        super().on_trial_add(tune_controller, trial)
+        self._newcomers.keep_away(trial)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         del tune_controller
@@ -236,7 +254,7 @@ class _StudyScheduler(FIFOScheduler):
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         del tune_controller
-        self._adapter.ended(trial.trial_id, trial.get_pickled_error())
+        self._adapter.ended(trial.trial_id, error_of(trial))
 
 
 class _StudyStopper(Stopper):

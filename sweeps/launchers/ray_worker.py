@@ -6,14 +6,18 @@ from typing import Any
 
 from ray import tune
 
-from sweeps.contract import Kind, Report, TrialFunction, Verdict
+from sweeps.contract import Kind, Movable, Outcome, Report, TrialFunction, Verdict
+from sweeps.launchers.ray_gate import Gate, nodes_of_trial
+from sweeps.launchers.ray_nodes import draining_nodes
 
 SPEC, REPORT, OUTCOME = "spec", "report", "outcome"
 """Keys of what goes to a worker, and of what comes back."""
 
 
-def on_worker(trial: TrialFunction) -> Callable[[dict[str, Any]], None]:
-    """Wraps a trial function as a Tune trainable."""
+def on_worker(trial: TrialFunction, gate: Gate | None) -> Callable[[dict[str, Any]], None]:
+    """Wraps a trial function as a Tune trainable, which begins where the gate is open."""
+    if isinstance(trial, Movable):
+        trial = trial.leaving(leaves_here)
 
     def trainable(config: dict[str, Any]) -> None:
         stopped = False
@@ -28,7 +32,10 @@ def on_worker(trial: TrialFunction) -> Callable[[dict[str, Any]], None]:
                 stopped = True
             return Verdict.STOP if stopped else Verdict.CONTINUE
 
-        outcome = trial(config[SPEC], report)
+        if gate is not None and (why := gate.closed_here()):
+            outcome = Outcome(kind=Kind.LOST, reason=why, charged=False)
+        else:
+            outcome = trial(config[SPEC], report)
         if stopped:
             sys.exit(0)  # returning would make Tune report once more, to nobody, and wait for ever
         tune.report({OUTCOME: outcome})
@@ -36,3 +43,8 @@ def on_worker(trial: TrialFunction) -> Callable[[dict[str, Any]], None]:
             raise RuntimeError(outcome.reason)
 
     return trainable
+
+
+def leaves_here() -> bool:
+    """Whether a node of this worker's trial is about to be taken away."""
+    return not draining_nodes().isdisjoint(nodes_of_trial())

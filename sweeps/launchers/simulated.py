@@ -13,7 +13,7 @@ from functools import partial
 from random import Random
 from typing import Protocol, Self, TypeVar, runtime_checkable
 
-from sweeps.contract import Asker, Kind, Outcome, Report, TrialFunction, TrialSpec, Turn, Verdict
+from sweeps.contract import Asker, CheckNode, Kind, Outcome, Report, TrialFunction, TrialSpec, Turn, Verdict
 from sweeps.launchers.too_long import too_long
 
 T = TypeVar("T")
@@ -139,6 +139,9 @@ class Simulated:
     def on_every_node(self, function: Callable[[], T]) -> dict[str, T]:
         """Calls the function here: this is the only node."""
         return {platform.node(): function()}
+
+    def watch(self, check: CheckNode, tell: Callable[[str], None]) -> None:
+        """No node ever joins."""
 
     def num_nodes(self) -> int:
         """One."""

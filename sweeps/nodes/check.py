@@ -2,12 +2,13 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 
 from sweeps.config import SweepConfig
-from sweeps.contract import Launcher
+from sweeps.contract import Launcher, RunThere
 from sweeps.disk.folder import SweepFolder
 from sweeps.environment import versions
 from sweeps.errors import PreflightError, Problem
@@ -40,37 +41,71 @@ class Driver:
     gpus: float
 
 
-def check_nodes(config: SweepConfig, folder: SweepFolder, launcher: Launcher) -> None:
-    """Has every node look at itself, and gets data and model ready there. One node alone is not asked: it has been checked.
+def check_nodes(config: SweepConfig, folder: SweepFolder, launcher: Launcher, *, tell: Callable[[str], None]) -> None:
+    """Has every node look at itself, and gets data and model ready there; also each node that joins later.
+
+    One node alone is not asked: it has been checked.
+
+    Args:
+        config: The sweep.
+        folder: Its folder, in the storage that the nodes share.
+        launcher: Knows the nodes.
+        tell: Hears what people should know of nodes that join or leave; on another thread.
 
     Raises:
-        PreflightError: With every problem of every node.
+        PreflightError: With every problem of every node that is there.
     """
-    if launcher.num_nodes() < 2:  # noqa: PLR2004
-        return
-    with Probe.within(folder.address) as probe:
-        asked_s = time.time()
-        nodes = launcher.on_every_node(partial(look, config.train, probe))
-        driver = Driver(
-            versions=versions(),
-            project=project_fingerprint(),
-            asked_s=asked_s,
-            heard_s=time.time(),
-            gpus=config.resources.gpus,
-        )
-        problems = [*compare(driver, nodes), *_unheard(probe, nodes)]
-    if problems:
+    check = _NodeCheck(config, folder)
+    launcher.watch(check.newcomer, tell)
+    if launcher.num_nodes() > 1 and (problems := check.those(launcher.on_every_node)):
         raise PreflightError(problems)
 
 
-def compare(driver: Driver, nodes: Mapping[str, NodeFacts]) -> Iterator[Problem]:
-    """What is wrong with the nodes, each problem with the node that has it."""
+class _NodeCheck:
+    """Asks nodes, and knows what those before them train on."""
+
+    def __init__(self, config: SweepConfig, folder: SweepFolder) -> None:
+        self._config, self._folder = config, folder
+        self._staged: dict[str, str] = {}
+
+    def those(self, run_there: Callable[[Callable[[], NodeFacts]], dict[str, NodeFacts]]) -> list[Problem]:
+        """What is wrong with some nodes."""
+        with Probe.within(self._folder.address) as probe:
+            asked_s = time.time()
+            nodes = run_there(partial(look, self._config.train, probe))
+            driver = Driver(
+                versions=versions(),
+                project=project_fingerprint(),
+                asked_s=asked_s,
+                heard_s=time.time(),
+                gpus=self._config.resources.gpus,
+            )
+            problems = [*compare(driver, nodes, staged=self._staged), *_unheard(probe, nodes)]
+        if not problems:
+            self._staged |= {name: node.staged for name, node in nodes.items()}
+        return problems
+
+    def newcomer(self, name: str, run_there: RunThere) -> list[Problem]:
+        """What is wrong with a node that joined."""
+        return self.those(lambda function: {name: run_there(function)})
+
+
+def compare(
+    driver: Driver, nodes: Mapping[str, NodeFacts], *, staged: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Problem]:
+    """What is wrong with some nodes, each problem with the node that has it.
+
+    Args:
+        driver: What they are compared with.
+        nodes: What they said.
+        staged: Names for data and model of the nodes before them.
+    """
     for name, node in nodes.items():
         found = [*_unlike(driver, node), *_lacks(driver, node)]
         found += [replace(each, key=f"train.{each.key}" if each.key else "") for each in node.problems]
         for problem in found:
             yield replace(problem, where=": ".join(filter(None, [f"node {name}", problem.where])))
-    yield from _different_data(nodes)
+    yield from _different_data(nodes, staged)
 
 
 def _unlike(driver: Driver, node: NodeFacts) -> Iterator[Problem]:
@@ -101,14 +136,14 @@ def _lacks(driver: Driver, node: NodeFacts) -> Iterator[Problem]:
         yield Problem(message=f"others may read the token of the cluster (mode {mode}): chmod 600 ~/.ray/auth_token")
 
 
-def _different_data(nodes: Mapping[str, NodeFacts]) -> Iterator[Problem]:
-    """Nodes that would train on something else than most of them."""
-    staged = {name: node.staged for name, node in nodes.items() if node.staged}
-    if len(set(staged.values())) < 2:  # noqa: PLR2004
+def _different_data(nodes: Mapping[str, NodeFacts], before: Mapping[str, str]) -> Iterator[Problem]:
+    """Nodes that would train on something else than most of them, and of those before them."""
+    found = {name: node.staged for name, node in nodes.items() if node.staged}
+    if not found:
         return
-    [(most, count)] = Counter(staged.values()).most_common(1)
-    for name, found in staged.items():
-        if found != most:
+    [(most, count)] = Counter([*before.values(), *found.values()]).most_common(1)
+    for name, staged in found.items():
+        if staged != most:
             message = f"data or model are not the same there as on {count} other nodes; put both on shared storage"
             yield Problem(key="train.data", message=message, where=f"node {name}")
 

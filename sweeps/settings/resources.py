@@ -1,8 +1,8 @@
 """What one trial needs of a machine, and how many trials may run at once."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from sweeps.launchers.names import LAUNCHERS
 from sweeps.settings.section import Section
@@ -23,6 +23,8 @@ class ResourcesConfig(Section):
     """How often in a row a trial may lose its worker without having got any further. Losing nodes costs it nothing otherwise."""
     trial_hours: Positive | None = None
     """Longest that one attempt at a trial may run; then it is ended from outside, and has failed."""
+    mps: bool = False
+    """Whether trials that share a GPU compute at the same time on it, by NVIDIA's Multi-Process Service; else they take turns."""
     launcher: str = "ray_tune"
 
     @field_validator("nodes")
@@ -32,6 +34,14 @@ class ResourcesConfig(Section):
         if value > 1 and gpus % value:
             raise ValueError(f"{gpus:g} gpus cannot be shared evenly by {value} nodes")
         return value
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        if self.mps and not 0 < self.gpus < 1:
+            raise ValueError(
+                f"mps is for trials that share a GPU; gpus is {self.gpus:g}, and would be above 0 and below 1"
+            )
+        return self
 
     @field_validator("launcher")
     @classmethod

@@ -170,7 +170,7 @@ class Study(Memory):
             effective = outcome.report.effective or live.facts.effective
             live.facts = replace(live.facts, summary=summary, effective=effective)
         if outcome.kind is Kind.LOST:
-            live.facts = replace(live.facts, losses=live.facts.losses + 1)
+            live.facts = replace(live.facts, losses=live.facts.losses + outcome.charged)
             if live.facts.losses < self.config.resources.max_attempts:
                 return self._lose(number, live)
         if outcome.kind is Kind.COMPLETED and live.facts.best_validation is None:

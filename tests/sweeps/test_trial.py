@@ -62,6 +62,18 @@ def test_a_stop_is_a_pruned_trial(tmp_path: Path) -> None:
     assert trial_of(small(tmp_path))(spec(), lambda _: Verdict.STOP).kind is Kind.PRUNED
 
 
+def test_leaving_a_node_is_a_loss_that_is_not_charged(tmp_path: Path) -> None:
+    heard: list[Report] = []
+
+    def report(said: Report) -> Verdict:
+        heard.append(said)
+        return Verdict.CONTINUE
+
+    outcome = trial_of(small(tmp_path)).leaving(lambda: True)(spec(), report)
+    assert (outcome.kind, outcome.charged, outcome.reason) == (Kind.LOST, False, "left after validation 1")
+    assert Path(str(heard[0].resume)) == tmp_path / "runs/synthetic/resume/0003-1/validation-1"
+
+
 def test_a_learning_rate_far_too_high_diverges_or_ends_but_never_raises(tmp_path: Path) -> None:
     outcome = trial_of(small(tmp_path, max_grad_norm=None))(spec(learning_rate=1e30), lambda _: Verdict.CONTINUE)
     assert outcome.kind is Kind.DIVERGED

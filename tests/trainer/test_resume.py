@@ -65,6 +65,41 @@ def test_a_resumed_fit_gives_the_same_losses_to_the_last_bit(
     assert resumed_end.metrics == end.metrics
 
 
+def test_a_fit_that_is_to_leave_saves_at_once_and_goes_on_elsewhere(make_config: MakeConfig, tmp_path: Path) -> None:
+    config = make_config()
+    undisturbed, _ = attempt(config, tmp_path / "whole")
+    heard: list[Report] = []
+
+    def report(said: Report) -> Verdict:
+        heard.append(said)
+        return Verdict.CONTINUE
+
+    result = fit(
+        config,
+        checkpoint_dir=tmp_path / "first/checkpoints",
+        resume_dir=tmp_path / "first/resume",
+        resume_interval_s=3600,
+        leaves=lambda: len(heard) == 1,
+        report=report,
+    )
+    assert (result.ending, result.reason) == (Ending.LEFT, "left after validation 2")
+    assert [said.resume for said in heard] == [None, str(tmp_path / "first/resume/validation-2")]
+    before = {(point.key, point.step): point.value for said in heard for point in said.history}
+    after, _ = attempt(config, tmp_path / "second", resume_from=Path(str(heard[1].resume)))
+    assert before | after == undisturbed
+    assert set(before).isdisjoint(after)
+
+
+def test_a_fit_at_its_end_or_without_a_place_for_its_state_does_not_leave(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
+    at_the_end = fit(
+        make_config(validations=1), checkpoint_dir=tmp_path / "c", resume_dir=tmp_path / "r", leaves=lambda: True
+    )
+    assert at_the_end.ending == Ending.COMPLETED
+    assert fit(make_config(), checkpoint_dir=tmp_path / "d", leaves=lambda: True).ending == Ending.COMPLETED
+
+
 def test_old_folders_go_when_newer_ones_were_heard_of(make_config: MakeConfig, tmp_path: Path) -> None:
     _, state = attempt(make_config(), tmp_path / "first", dies_after=2)
     assert state is not None

@@ -4,12 +4,13 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 
-from sweeps.contract import Kind
+from sweeps.contract import Kind, Outcome, Reporter, TrialSpec
 from sweeps.errors import PreflightError
 from sweeps.halt import Halt
 from sweeps.launchers.ray_tune import RayTune
@@ -51,8 +52,24 @@ def test_a_trial_that_always_kills_its_worker_is_given_up(launcher: RayTune, tmp
     launcher.run(study, Curve(faults={0: "kill always"}))
     trials = study.trials()
     assert (trials[0].outcome, trials[0].attempt) == (Kind.LOST, 2)
-    assert trials[0].reason
+    assert trials[0].reason == "The actor died unexpectedly before finishing this task."
     assert [trial.outcome for trial in trials[1:]] == [Kind.COMPLETED] * 2
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A trial function that raises, as none should."""
+
+    def __call__(self, spec: TrialSpec, report: Reporter) -> Outcome:
+        raise OSError(28, "No space left on device")
+
+
+def test_code_that_raises_has_failed_and_is_not_tried_again(launcher: RayTune, tmp_path: Path) -> None:
+    study = open_study(sweep_config(tmp_path, budget={"trials": 1}))
+    launcher.run(study, Broken())
+    [trial] = study.trials()
+    assert (trial.outcome, trial.attempt) == (Kind.FAILED, 1)
+    assert trial.reason == "OSError: [Errno 28] No space left on device"
 
 
 def test_a_trial_that_fits_on_no_node_is_refused_at_once(launcher: RayTune) -> None:

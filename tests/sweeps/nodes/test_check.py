@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sweeps.contract import CheckNode
 from sweeps.disk.folder import SweepFolder
 from sweeps.environment import versions
 from sweeps.errors import PreflightError, Problem
@@ -96,7 +97,7 @@ class TwoNodes(Simulated):
 def test_two_nodes_like_this_one_are_fit_and_nothing_is_left_behind(tmp_path: Path) -> None:
     config = sweep_config(tmp_path)
     folder = SweepFolder(tmp_path / "runs/synthetic")
-    check_nodes(config, folder, TwoNodes())
+    check_nodes(config, folder, TwoNodes(), tell=print)
     assert list(folder.path.iterdir()) == []
 
 
@@ -105,7 +106,7 @@ def test_one_node_alone_is_asked_nothing(tmp_path: Path) -> None:
         def on_every_node(self, function: Any) -> dict[str, Any]:
             raise AssertionError("asked")
 
-    check_nodes(sweep_config(tmp_path), SweepFolder(tmp_path / "none"), Deaf(workers=2))
+    check_nodes(sweep_config(tmp_path), SweepFolder(tmp_path / "none"), Deaf(workers=2), tell=print)
     assert not (tmp_path / "none").exists()
 
 
@@ -123,7 +124,7 @@ def test_storage_that_only_looks_the_same_is_found_on_both_sides(
         return look(train, replace(probe, folder=str(tmp_path / "other" / Path(probe.folder).name)))
 
     with pytest.raises(PreflightError, match=r"node there: storage.path: .* must be shared by all nodes"):
-        check_nodes(config, folder, TwoNodes(second=elsewhere))
+        check_nodes(config, folder, TwoNodes(second=elsewhere), tell=print)
     with Probe.within(str(tmp_path)) as probe:
         facts = look(config.train, probe)
         assert facts.storage == ""
@@ -134,14 +135,14 @@ def test_storage_that_only_looks_the_same_is_found_on_both_sides(
 def test_a_token_that_others_may_read_is_seen(tmp_path: Path, token: Path) -> None:
     token.chmod(0o640)
     with pytest.raises(PreflightError, match=r"node here: others may read the token .*0640") as caught:
-        check_nodes(sweep_config(tmp_path), SweepFolder(tmp_path / "runs/synthetic"), TwoNodes())
+        check_nodes(sweep_config(tmp_path), SweepFolder(tmp_path / "runs/synthetic"), TwoNodes(), tell=print)
     assert len(caught.value.problems) == 2
 
 
 def test_what_a_node_lacks_of_data_and_model_is_said_with_its_node(tmp_path: Path) -> None:
     config = sweep_config(tmp_path, train={"model": str(tmp_path / "nothing")})
     with pytest.raises(PreflightError) as caught:
-        check_nodes(config, SweepFolder(tmp_path / "runs/synthetic"), TwoNodes())
+        check_nodes(config, SweepFolder(tmp_path / "runs/synthetic"), TwoNodes(), tell=print)
     found = [str(problem) for problem in caught.value.problems]
     for node in ("here", "there"):
         assert any(line.startswith(f"node {node}: ") and "no such model folder" in line for line in found)
@@ -150,3 +151,33 @@ def test_what_a_node_lacks_of_data_and_model_is_said_with_its_node(tmp_path: Pat
 def test_the_driver_is_compared_by_the_packages_that_matter() -> None:
     assert set(versions()) >= {"python", "ray", "torch", "transformers"}
     assert len(project_fingerprint()) == 32
+
+
+class OneMore(Simulated):
+    """One node, and then another that joins: what it says goes through `newcomer`."""
+
+    def __init__(self, newcomer: Callable[[NodeFacts], NodeFacts]) -> None:
+        super().__init__()
+        self.newcomer = newcomer
+        self.problems: list[list[Problem]] = []
+
+    def watch(self, check: CheckNode, tell: Callable[[str], None]) -> None:
+        del tell
+        for name in ("first", "second"):
+            self.problems.append(check(name, lambda function: self.newcomer(function())))  # type: ignore[arg-type]
+
+
+def test_a_node_that_joins_later_is_checked_as_those_at_the_start_are(tmp_path: Path) -> None:
+    launcher = OneMore(newcomer=lambda facts: replace(facts, project="another"))
+    check_nodes(sweep_config(tmp_path), SweepFolder(tmp_path / "runs/synthetic"), launcher, tell=print)
+    for name, [problem] in zip(("first", "second"), launcher.problems, strict=True):
+        assert str(problem).startswith(f"node {name}: the project's files are not those of the driver")
+
+
+def test_what_a_node_that_joins_later_trains_on_is_compared_with_those_before_it(tmp_path: Path) -> None:
+    staged = iter(["same", "other"])
+    launcher = OneMore(newcomer=lambda facts: replace(facts, staged=next(staged)))
+    check_nodes(sweep_config(tmp_path), SweepFolder(tmp_path / "runs/synthetic"), launcher, tell=print)
+    first, [problem] = launcher.problems
+    assert first == []
+    assert str(problem).startswith("node second: train.data: data or model are not the same there as on 1 other")

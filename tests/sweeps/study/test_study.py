@@ -113,6 +113,17 @@ def test_a_lost_trial_is_asked_again_from_its_resume_state(tmp_path: Path) -> No
     assert again.resume_from == str(tmp_path / "runs/synthetic" / str(report_of(first, 1).resume))
 
 
+def test_a_loss_that_is_not_charged_is_asked_again_however_often(tmp_path: Path) -> None:
+    study = open_study(sweep_config(tmp_path, resources={"max_attempts": 1}, budget={"trials": 1}))
+    for attempt in range(1, 6):
+        study.ask()
+        study.finish(0, attempt, Outcome(kind=Kind.LOST, reason="its node is taken away", charged=False))
+    assert (study.trials()[0].outcome, study.trials()[0].attempt) == (None, 5)
+    study.ask()
+    study.finish(0, 6, Outcome(kind=Kind.LOST, reason="its node is gone"))
+    assert study.trials()[0].outcome is Kind.LOST
+
+
 def test_a_loss_costs_nothing_if_the_trial_got_further_before(tmp_path: Path) -> None:
     study = open_study(sweep_config(tmp_path, resources={"max_attempts": 2}, budget={"trials": 1}))
     for attempt, validation in ((1, 1), (2, 2), (3, 3), (4, 3)):
