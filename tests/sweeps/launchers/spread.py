@@ -34,7 +34,7 @@ from trainer.devices.starter import LOCALLY
 FOLLOWER = "trainer.devices.follower"
 MARK = "SWEEPS_TEST_SPREAD"
 KILLED, LEFT, FROZEN = FAULTS = ("killed", "left", "frozen")
-"""A follower is killed; its node is taken away; its node is, and no connection is closed. Each once, to a trial of its own."""
+"""A follower is killed; its node is taken away; so is that of one that is frozen. Each once, to a trial of its own."""
 
 
 def config_of(path: Path) -> SweepConfig:

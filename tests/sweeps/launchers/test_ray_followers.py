@@ -62,3 +62,25 @@ def test_it_is_the_same_training_as_on_two_devices_of_one_node(said: dict[str, A
 
 def test_no_process_is_left_behind(said: dict[str, Any]) -> None:
     assert said["left"] == 0
+
+
+STUCK = """
+import threading, time, ray
+from sweeps.launchers import ray_followers
+from trainer.config import TrainConfig
+from trainer.devices.group import Group
+from trainer.devices.messages import Order
+ray_followers._GRACE_S = 1.0
+ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+node = ray.remote(ray_followers._Node).options(max_concurrency=2).remote()
+ray.kill(node)
+config = TrainConfig(task="classification", model="builtin:tiny-bert", data="builtin:docstrings", devices=2)
+follower = ray_followers._Remote(node, Order(config=config, origin=None, group=Group(rank=1, size=2)))
+threading.Thread(target=lambda: [print(word.lost, flush=True) for word in follower.words()]).start()
+time.sleep(60)
+"""
+
+
+def test_a_worker_that_cannot_notice_that_a_node_is_lost_ends_itself() -> None:
+    done = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "True")
