@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,10 +66,7 @@ def look(train: TrainConfig, probe: Probe) -> NodeFacts:
         clock_s=clock_s,
         wrote=wrote,
         storage=storage,
-        free_gb={
-            str(folder): _free_gb(folder)
-            for folder in ([] if storage or is_url(probe.storage) else [Path(probe.storage)]) + [cache_dir()]
-        },
+        free_gb={str(folder): _free_gb(folder) for folder in [*([] if storage else [_written_to(probe)]), cache_dir()]},
         num_gpus=len(list(Path("/proc/driver/nvidia/gpus").glob("*"))),
         torch_cuda=_torch_cuda(),
         token_mode=_token_mode(),
@@ -83,6 +81,11 @@ def project_fingerprint() -> str:
         path for package in _PACKAGES for path in (_ROOT / package).rglob("*") if path.suffix in {".py", ".yaml", ".j2"}
     )
     return fingerprint(*(part for path in files for part in (path.relative_to(_ROOT).as_posix(), path)))
+
+
+def _written_to(probe: Probe) -> Path:
+    """Where trials write to here: the shared folder, or before it is brought to a storage, a temporary one."""
+    return Path(tempfile.gettempdir() if is_url(probe.storage) else probe.storage)
 
 
 def _stage(train: TrainConfig) -> tuple[list[Problem], str]:
