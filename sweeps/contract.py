@@ -230,8 +230,8 @@ class Launcher(Protocol):
     def run(self, study: Asker, trial: TrialFunction) -> None:
         """Runs attempts until the study says DONE and nothing runs any more."""
 
-    def call(self, function: Callable[[], T]) -> T:
-        """Runs one function where a trial would run, with a trial's resources, and returns what it returns."""
+    def call(self, function: Callable[[], T], *, nodes: int = 1) -> T:
+        """Runs one function where a trial would run, with what a trial has on so many of its nodes; returns what it returns."""
 
     def on_every_node(self, function: Callable[[], T]) -> dict[str, T]:
         """Runs a function once on each node; node name -> what it returned. Raises PreflightError for nodes that fail."""

@@ -69,7 +69,7 @@ def measure(config: SweepConfig) -> str:
     drawn = list(draw_ahead(config, _DRAWN))
     with build_launcher(config.resources) as launcher:
         slots = min(max(1, launcher.slots()), config.num_trials)
-        found = launcher.call(partial(_probe, config, drawn[0]))
+        found = launcher.call(partial(_probe, config, drawn[0]), nodes=config.resources.nodes)
         short = check_sharing(config, launcher)
     if isinstance(found, list):
         raise PreflightError(found)

@@ -52,8 +52,9 @@ class InProcess:
 
         return report
 
-    def call(self, function: Callable[[], T]) -> T:
+    def call(self, function: Callable[[], T], *, nodes: int = 1) -> T:
         """Calls the function."""
+        del nodes
         return function()
 
     def on_every_node(self, function: Callable[[], T]) -> dict[str, T]:

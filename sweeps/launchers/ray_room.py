@@ -1,5 +1,6 @@
 """What a trial asks of a Ray cluster, and how many trials it has room for at once."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 from sweeps.errors import PreflightError, Problem
@@ -26,10 +27,11 @@ def room(resources: ResourcesConfig, nodes: Sequence[Mapping[str, float]]) -> in
         nodes: What each node has.
     """
     places = _places(resources, nodes)
-    trials = 0
-    while sum(min(here, trials + 1) for here in places) >= (trials + 1) * resources.nodes:
-        trials += 1
-    return trials
+
+    def too_many(trials: int) -> bool:
+        return sum(min(here, trials) for here in places) < trials * resources.nodes
+
+    return bisect_left(range(1, sum(places) // resources.nodes + 1), True, key=too_many)
 
 
 def refuse_what_never_fits(resources: ResourcesConfig, nodes: Sequence[Mapping[str, float]]) -> None:

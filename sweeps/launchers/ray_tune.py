@@ -113,10 +113,10 @@ class RayTune:
         if adapter.error is not None:
             raise adapter.error
 
-    def call(self, function: Callable[[], T]) -> T:
-        """Runs a function on any node that has room for a trial; again on another if the worker is lost."""
-        away = self._newcomers.selectors(len(self._bundles))
-        reserved = placement_group(self._bundles, strategy=STRATEGY, bundle_label_selector=away)
+    def call(self, function: Callable[[], T], *, nodes: int = 1) -> T:
+        """Runs a function on any node that has room for a trial's share; again on another if the worker is lost."""
+        away = self._newcomers.selectors(nodes)
+        reserved = placement_group(self._bundles[:nodes], strategy=STRATEGY, bundle_label_selector=away)
         task: Any = ray.remote(call_it).options(
             num_cpus=self._bundles[0]["CPU"],
             num_gpus=self._bundles[0].get("GPU", 0),

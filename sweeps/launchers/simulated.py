@@ -132,8 +132,9 @@ class Simulated:
             self._now_s, _, happen = heapq.heappop(self._events)
             happen()
 
-    def call(self, function: Callable[[], T]) -> T:
+    def call(self, function: Callable[[], T], *, nodes: int = 1) -> T:
         """Calls the function."""
+        del nodes
         return function()
 
     def on_every_node(self, function: Callable[[], T]) -> dict[str, T]:
