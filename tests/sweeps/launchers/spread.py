@@ -1,6 +1,6 @@
 """Trials over two nodes each of a cluster on this machine, with faults. A program: Ray reads its token and its address once.
 
-The head has no room for a trial; of four nodes two are lost.
+The head has no room for a trial; of three nodes one is lost.
 """
 
 import json
@@ -33,8 +33,8 @@ from trainer.devices.starter import LOCALLY
 
 FOLLOWER = "trainer.devices.follower"
 MARK = "SWEEPS_TEST_SPREAD"
-KILLED, LEFT, FROZEN = FAULTS = ("killed", "left", "frozen")
-"""A follower is killed; its node is taken away; so is that of one that is frozen. Each once, to a trial of its own."""
+KILLED, LEFT = FAULTS = ("killed", "left")
+"""A follower is killed; its node is taken away. Each once, to a trial of its own."""
 
 
 def config_of(path: Path) -> SweepConfig:
@@ -43,7 +43,7 @@ def config_of(path: Path) -> SweepConfig:
         path,
         train={**train, "batch_size": 4, "devices": 2, "metric": "val_loss"},
         search={"pruner": "asha"},
-        budget={"trials": 5},
+        budget={"trials": 4},
         resources={"launcher": "ray_tune", "cpus": 2, "nodes": 2, "concurrent": 1},
     )
 
@@ -76,8 +76,6 @@ class Faulty:
         (follower,) = followers()
         if fault == KILLED:
             follower.kill()
-        if fault == FROZEN:
-            follower.suspend()
         places = placement_group_table(get_current_placement_group())["bundles_to_node_id"]
         write_atomically(self.traces / fault, f"{number} {places[1]}")
         if fault == LEFT:
@@ -98,12 +96,11 @@ class Removal(threading.Thread):
         self._cluster, self._nodes, self._traces = cluster, nodes, traces
 
     def run(self) -> None:
-        for fault in (LEFT, FROZEN):
-            while not (self._traces / fault).exists():
-                time.sleep(0.1)
-            _, doomed = (self._traces / fault).read_text().split()
-            (node,) = (each for each in self._nodes if each.node_id == doomed)
-            self._cluster.remove_node(node, allow_graceful=False)
+        while not (self._traces / LEFT).exists():
+            time.sleep(0.1)
+        _, doomed = (self._traces / LEFT).read_text().split()
+        (node,) = (each for each in self._nodes if each.node_id == doomed)
+        self._cluster.remove_node(node, allow_graceful=False)
 
 
 class Heard:
@@ -139,7 +136,7 @@ def curve_here(function: TrainTrial, trial: Trial) -> dict[int, float]:
 def main(path: Path) -> dict[str, Any]:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     reset_ray_address()  # whoever starts Ray on this machine meanwhile, or later, must not be led here
-    nodes = [cluster.add_node(num_cpus=1) for _ in range(4)]
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
     os.environ["RAY_ADDRESS"] = cluster.address
     config = config_of(path)
     folder = SweepFolder(Path(config.storage.path) / config.name)
@@ -148,10 +145,9 @@ def main(path: Path) -> dict[str, Any]:
     said: dict[str, Any] = {}
     with RayTune(config.resources) as launcher:
         broken = config.train.model_copy(update={"validations": 1000})
-        check(
-            launcher.call(partial(seen, starter, config.train)), launcher.call(partial(seen_to_fail, starter, broken))
-        )
-        said["probed"] = type(launcher.call(partial(_probe, config, next(iter(draw_ahead(config, 1)))))).__name__
+        call = partial(launcher.call, nodes=2)
+        check(call(partial(seen, starter, config.train)), call(partial(seen_to_fail, starter, broken)))
+        said["probed"] = type(call(partial(_probe, config, next(iter(draw_ahead(config, 1)))))).__name__
         study = open_study(config)
         heard = Heard(study)
         removal = Removal(cluster, nodes, path)

@@ -36,7 +36,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_trials_are_pruned_and_completed_and_those_that_lost_a_device_went_on(said: dict[str, Any]) -> None:
-    assert len(said["trials"]) == 5
+    assert len(said["trials"]) == 4
     faults = said["faults"]
     assert sorted(faults) == sorted(FAULTS)
     for number, (outcome, attempt, values) in enumerate(said["trials"]):
