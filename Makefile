@@ -20,13 +20,14 @@ ui: $(READY) ## Serve the MLflow page of the default sweep until Ctrl+C
 mlflow-server: $(READY) ## Serve MLflow for a team, here until Ctrl+C (docs/mlflow-server.md)
 	$(BIN)/sweeps mlflow-server $(if $(PORT),--port $(PORT)) $(if $(AUTH),--auth) $(ARGS)
 
-test: $(READY) ## Run all tests
-	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist worksteal
+test: $(READY) ## Run all tests but those of clusters
+	$(BIN)/pytest -m "not cluster" --numprocesses $(TEST_PROCESSES) --dist worksteal
 
 test-fast: $(READY) ## Run the tests that take milliseconds
 	$(BIN)/pytest -m "not slow"
 
-test-cluster: $(READY) ## Run sweeps on hosts of their own, by `ray up` and `ray submit`; needs root
+test-cluster: $(READY) ## Run sweeps on several nodes, and on hosts of their own by `ray up` and `ray submit` (needs root)
+	$(BIN)/pytest -m cluster --numprocesses 2 --dist loadfile
 	timeout --kill-after=20 1200 $(BIN)/python -m tests.cluster
 
 check: $(READY) ## Lint, types, import rules

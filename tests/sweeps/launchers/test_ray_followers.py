@@ -12,7 +12,7 @@ import pytest
 from sweeps.contract import Kind
 from tests.sweeps.launchers.spread import FAULTS, KILLED
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ def run(program: str, tmp_path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_trials_leave_a_node_that_is_drained_with_their_state_and_are_not_charged(tmp_path: Path) -> None:
     found = run("drained", tmp_path)
     moved = next(name for name, place in found["places"].items() if name.endswith("-1") and place == found["doomed"])
@@ -45,11 +46,13 @@ def test_trials_leave_a_node_that_is_drained_with_their_state_and_are_not_charge
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_a_node_that_is_drained_and_dies_at_once_charges_nobody(tmp_path: Path) -> None:
     assert run("killed", tmp_path)["trials"] == [[2, "completed", [1, 2, 3, 4]]]
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_a_node_that_joins_unfit_is_told_of_and_avoided_and_a_fit_one_is_used(tmp_path: Path) -> None:
     found = run("joined", tmp_path)
     [told] = found["told"]

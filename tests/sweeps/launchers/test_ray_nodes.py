@@ -76,6 +76,7 @@ def two_nodes(tmp_path: Path, **environment: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_each_of_two_nodes_answers_those_that_fail_are_named_and_the_dead_are_left_out(tmp_path: Path) -> None:
     said = two_nodes(tmp_path, RAY_AUTH_MODE="token")
     assert "left: 1" in said  # Ray may have something to say of the death as well
@@ -86,6 +87,7 @@ def test_each_of_two_nodes_answers_those_that_fail_are_named_and_the_dead_are_le
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_two_nodes_without_a_token_are_refused(tmp_path: Path) -> None:
     [line] = two_nodes(tmp_path, RAY_AUTH_MODE="disabled")
     assert line.startswith("refused: the cluster has 2 nodes, and its token authentication is off")
