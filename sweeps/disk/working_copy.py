@@ -24,9 +24,11 @@ from sweeps.halt import Halt
 from sweeps.redact import redact
 
 _PERIOD_S = 1.0
-"""How often what has changed is brought back: a machine that is lost takes at most the curves since then with it."""
+"""How often what has changed is brought back, where that is quick. A machine that is lost takes the curves since then with it."""
 _REST_RATIO = 20.0
-"""It rests so many times as long as it took to look for changes and to bring them."""
+"""It rests so many times as long as it took to look for changes and to bring them,"""
+_LONGEST_REST_S = 30.0
+"""but no longer than this, also where the storage cannot be reached."""
 _LAST_S = 60.0
 """How long the end of a sweep waits for a storage that cannot be reached."""
 _AT_ONCE = 8
@@ -42,22 +44,27 @@ class WorkingCopy:
 
     Args:
         folder: Of the sweep.
-        halt: Once another driver has taken over, nothing is written any more.
+        halt: Once another driver has taken over, nothing is written any more. Told when the word in the storage is another one's.
     """
 
     def __init__(self, folder: SweepFolder, halt: Halt) -> None:
         self._folder, self._halt = folder, halt
         self._store = Store(folder.url)
         self._sent: dict[str, tuple[int, int]] = {}
+        self._word: str | None = None
+        self._saving = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep_equal, name="working copy", daemon=True)
 
     def __enter__(self) -> Self:
         if _fetch(self._folder):
             self._sent = _small_files(self._folder.path)
-        word = secrets.token_hex(8)
-        self._store.write(_WORD, word.encode())  # there first: a copy without it is made anew, and nothing is in it yet
-        write_atomically(self._folder.path / _WORD, word)
+        else:  # a driver before us may have ended before it had brought all of it
+            self._word = _word_here(self._folder.path)
+            self.save()
+        self._word = secrets.token_hex(8)
+        self._store.write(_WORD, self._word.encode())  # there first: a copy without it is made anew, and is no newer
+        write_atomically(self._folder.path / _WORD, self._word)
         self._thread.start()
         return self
 
@@ -72,25 +79,42 @@ class WorkingCopy:
 
     def save(self) -> None:
         """Brings what has changed to the storage. Raises OSError."""
-        now = _small_files(self._folder.path)
-        for name in now.keys() | self._sent.keys():
-            if self._halt.lost.is_set():
+        with self._saving:
+            now = _small_files(self._folder.path)
+            changed = [name for name in now.keys() | self._sent.keys() if self._sent.get(name) != now.get(name)]
+            if not changed or self._halt.lost.is_set():
                 return
-            if name not in now:
-                self._store.delete(name)
-                del self._sent[name]
-            elif self._sent.get(name) != now[name]:
-                with suppress(FileNotFoundError):  # it has gone meanwhile
-                    self._store.write(name, (self._folder.path / name).read_bytes())
-                    self._sent[name] = now[name]
+            if _word_there(self._store) != self._word:  # seen here before the next heartbeat
+                self._halt.lose()
+                return
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                list(pool.map(lambda name: self._save(name, now.get(name)), changed))
+
+    def _save(self, name: str, state: tuple[int, int] | None) -> None:
+        if self._halt.lost.is_set():
+            return
+        if state is None:
+            self._store.delete(name)
+            del self._sent[name]
+            return
+        with suppress(FileNotFoundError):  # it has gone meanwhile
+            self._store.write(name, (self._folder.path / name).read_bytes())
+            self._sent[name] = state
 
     def _keep_equal(self) -> None:
-        rest_s = _PERIOD_S
+        rest_s, told = _PERIOD_S, False
         while not self._over.wait(rest_s):
             began = time.monotonic()
-            with suppress(OSError):  # what could not be brought there is different the next time too
+            try:
                 self.save()
-            rest_s = max(_PERIOD_S, _REST_RATIO * (time.monotonic() - began))
+                told = False
+            except Exception as error:  # noqa: BLE001 - what could not be brought there is different the next time too
+                if not told:
+                    _log.warning(
+                        "not everything is in %s yet (%s); tried on", self._folder.url, redact(str(error)).strip()
+                    )
+                told = True
+            rest_s = min(max(_PERIOD_S, _REST_RATIO * (time.monotonic() - began)), _LONGEST_REST_S)
 
 
 def bring(folder: SweepFolder, *, top: bool = False) -> SweepFolder:
