@@ -63,7 +63,9 @@ class Retention:
             for kind in KINDS:
                 for name in _numbered(Store(self._folder.address).names(kind), ended):
                     if not any(each.startswith(f"{kind}/{name}/") for each in kept):
-                        self._room.remove(below(self._folder.address, f"{kind}/{name}"))
+                        with suppress(OSError):  # one that stays keeps none of the others
+                            self._room.remove(below(self._folder.address, f"{kind}/{name}"))
+        with suppress(OSError):
             self._shrink()
 
     def _shrink(self) -> None:
@@ -75,7 +77,8 @@ class Retention:
         for folder in self._spare() if excess_gb > 0 else ():
             if excess_gb <= 0:
                 return
-            excess_gb -= self._room.remove(folder)
+            with suppress(OSError):
+                excess_gb -= self._room.remove(folder)
 
     def _kept(self) -> list[str]:
         """What is needed of trials that have ended: the best weights, and where those go on from that are tried again."""

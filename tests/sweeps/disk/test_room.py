@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from sweeps.contract import Kind
 from sweeps.disk.folder import SweepFolder
 from sweeps.disk.retention import Retention
 from sweeps.disk.room import Room
+from sweeps.disk.store import Store
 from sweeps.disk.upload import too_large, uploads
 from tests.sweeps.disk.test_retention import left, trial
 from tests.sweeps.synthetic import sweep_config
@@ -44,6 +47,42 @@ def test_above_the_limit_the_worst_go_and_never_the_best_or_what_lives(tmp_path:
         retention.trial_changed(ended)
     kept = [path.parent.parent.name for path in sorted(tmp_path.rglob("model.safetensors"))]
     assert kept == ["0001-1", "0009-1"]
+
+
+@pytest.fixture
+def stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the first trial left cannot be removed."""
+    delete = Store.delete
+
+    def refuse(store: Store, name: str = "") -> None:
+        if "0000-1" in store._at(name):
+            raise PermissionError(store._at(name))
+        delete(store, name)
+
+    monkeypatch.setattr(Store, "delete", refuse)
+
+
+@pytest.mark.usefixtures("stuck")
+def test_one_folder_that_stays_keeps_no_other_and_is_not_counted(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path)
+    ended = [trial(folder, number, 0.1 * number, Kind.COMPLETED) for number in range(4)]
+    for each in ended:
+        fill(each.checkpoint)
+    room = Room(folder)
+    Retention(sweep_config(tmp_path, keep={"top_k": 1}), folder, ended, room=room)
+    assert left(folder, "checkpoints") == ["0000-1", "0003-1"]
+    assert room.freed_gb == 0.002
+
+
+@pytest.mark.usefixtures("stuck")
+def test_above_the_limit_one_that_stays_keeps_no_other(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path)
+    ended = [trial(folder, number, 0.1 * number, Kind.COMPLETED) for number in range(4)]
+    for each in ended:
+        fill(each.checkpoint)
+    Retention(sweep_config(tmp_path, keep={"top_k": 4, "max_gb": 0.003}), folder, ended)
+    kept = [path.parent.parent.name for path in sorted(tmp_path.rglob("model.safetensors"))]
+    assert kept == ["0000-1", "0002-1", "0003-1"]
 
 
 def test_a_confirmation_takes_the_room_of_the_search_and_keeps_its_finalists(tmp_path: Path) -> None:
