@@ -25,7 +25,7 @@ from sweeps.redact import public
 from sweeps.sharing import check_sharing
 from sweeps.signals import stop_on_signals
 from sweeps.steering.inbox import waiting
-from sweeps.study.storage import refuse_foreign
+from sweeps.study.storage import refuse_foreign, refuse_lost
 from sweeps.study.study import Study
 from sweeps.winner.choice import Choice
 
@@ -105,7 +105,9 @@ def run(config: SweepConfig, *, resume: bool = False, console: Console | None = 
 
 def _open(config: SweepConfig, folder: SweepFolder, history: History, halt: Halt, at_work: Driving) -> Study:
     """The study, once the sweep is known to be ours. What it runs with lies beside it from now on."""
-    if not folder.config.exists():
+    if folder.config.exists():
+        refuse_lost(config, folder)
+    else:
         refuse_foreign(config, folder)
     write_atomically(folder.config, dump(config), private=True)  # addresses may hold passwords
     at_work.save()

@@ -100,6 +100,11 @@ class StorageConfig(Section):
             )
         if value is None or re.match(r"(postgresql|mysql)[+\w]*://", value):
             return value
+        if "://" in info.data.get("path", ""):
+            raise ValueError(
+                "must be a database that every machine reaches where storage.path is a URL, such as postgresql://HOST/NAME: "
+                "in a file of this machine, no other one would see that the sweep is driven, nor its trials"
+            )
         if not value.startswith("sqlite:///"):
             raise ValueError(f"'{value}' must be a database URL, such as postgresql://HOST/NAME or sqlite:///FILE.db")
         return f"sqlite:///{absolute(value.removeprefix('sqlite:///'))}"

@@ -152,8 +152,34 @@ def create_study(config: SweepConfig, journal: Path | None) -> optuna.Study:
 
 def refuse_foreign(config: SweepConfig, folder: SweepFolder) -> None:
     """Call it before a sweep begins: a study of its name, already there, is another sweep's. Raises PreflightError."""
-    if config.name in optuna.get_all_study_names(open_storage(folder.journal, config.storage.study)):
+    if _is_there(config, folder):
         raise PreflightError.single(
             f"a study '{config.name}' is there already, and it is not this sweep's; choose another --name or storage",
-            where=str(folder.journal) if config.storage.study is None else "storage.study",
+            where=_where(config, folder),
         )
+
+
+def refuse_lost(config: SweepConfig, folder: SweepFolder) -> None:
+    """Call it before a sweep goes on: without its study it would begin anew over what its trials left. Raises PreflightError.
+
+    A driver that died before it began its study left no measured point either.
+    """
+    if any(folder.history.glob("*.jsonl")) and not _is_there(config, folder):
+        raise PreflightError.single(
+            f"the study '{config.name}' is gone, but not what its trials have measured; bring it back, or choose another --name",
+            where=_where(config, folder),
+        )
+
+
+def _is_there(config: SweepConfig, folder: SweepFolder) -> bool:
+    if config.storage.study is None and not folder.journal.is_file():
+        return False
+    storage = open_storage(folder.journal, config.storage.study)
+    try:
+        return config.name in optuna.get_all_study_names(storage)
+    finally:
+        close(storage)
+
+
+def _where(config: SweepConfig, folder: SweepFolder) -> str:
+    return str(folder.journal) if config.storage.study is None else "storage.study"

@@ -188,6 +188,10 @@ def test_a_space_that_does_not_exist(tmp_path: Path) -> None:
         ("storage.path=s3://bucket/runs", "storage.study is needed where storage.path is a URL"),
         ("storage.path=s3://bucket/runs", "a database URL, such as postgresql://HOST/NAME"),
         ("storage.path=ftp://host/runs", "or a URL such as s3://BUCKET/PREFIX"),
+        (
+            "storage={path: 's3://bucket/runs', study: 'sqlite:///x.db'}",
+            "must be a database that every machine reaches",
+        ),
         ("storage.path=s3:///runs", "or a URL such as s3://BUCKET/PREFIX"),
         ("storage.path=s3://key:secret@bucket/runs", "holds credentials"),
         ("resources.cpus=1e-9", "greater than or equal to 0.01"),

@@ -10,6 +10,7 @@ from sweeps.disk.store import Store
 from sweeps.errors import ConfigError, PreflightError
 from sweeps.launchers.in_process import InProcess
 from sweeps.preflight import check_worker, preflight, surroundings, what_else
+from tests.sweeps.record.postgres import Postgres
 from tests.sweeps.synthetic import sweep_config
 from trainer.document import Document
 
@@ -55,8 +56,10 @@ def test_a_storage_and_a_database_that_cannot_be_used(tmp_path: Path, bucket: st
 
 
 @pytest.mark.slow
-def test_a_sweep_that_is_in_a_storage_already_is_not_begun_again(tmp_path: Path, bucket: str) -> None:
-    config = sweep_config(tmp_path, storage={"path": bucket, "study": f"sqlite:///{tmp_path}/study.db"})
+def test_a_sweep_that_is_in_a_storage_already_is_not_begun_again(
+    tmp_path: Path, bucket: str, postgres: Postgres
+) -> None:
+    config = sweep_config(tmp_path, storage={"path": bucket, "study": postgres.create("preflight")})
     folder = sweep_folder(bucket, config.name)
     assert preflight(config, folder, resume=False) == []
     assert Store(bucket).files() == {}

@@ -197,6 +197,15 @@ def test_a_name_that_exists_is_refused(whole: Path) -> None:
     assert "Traceback" not in again.stderr
 
 
+def test_without_its_study_it_does_not_begin_anew(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "runs/tiny/study.journal").unlink()
+    again = sweep(tmp_path, "--resume", "--set", "resources.launcher=in_process")
+    assert again.returncode == Exit.PREFLIGHT, again.stdout + again.stderr
+    assert "the study 'tiny' is gone" in again.stderr
+    assert not (tmp_path / "runs/tiny/study.journal").exists()
+
+
 def test_without_its_weights_the_next_one_wins(whole: Path, tmp_path: Path) -> None:
     shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
     first = read_best(tmp_path)

@@ -12,7 +12,7 @@ from sweeps.disk.folder import SweepFolder
 from sweeps.errors import PreflightError
 from sweeps.halt import Halt
 from sweeps.launchers.in_process import InProcess
-from sweeps.study.storage import refuse_foreign
+from sweeps.study.storage import refuse_foreign, refuse_lost
 from tests.sweeps.synthetic import METRIC, Curve, Heard, open_study, report_of, sweep_config
 
 
@@ -335,6 +335,18 @@ def test_the_study_of_another_sweep_is_not_joined(tmp_path: Path) -> None:
     with pytest.raises(PreflightError, match="not this sweep's"):
         refuse_foreign(config, folder)
     assert not folder.config.exists()
+
+
+@pytest.mark.parametrize("study", [None, "sqlite:///{}/study.db"])
+def test_a_sweep_whose_study_is_gone_does_not_begin_anew_over_its_trials(tmp_path: Path, study: str | None) -> None:
+    config = sweep_config(tmp_path, storage={"path": str(tmp_path / "runs"), "study": study and study.format(tmp_path)})
+    folder = SweepFolder(tmp_path / "runs" / "synthetic")
+    refuse_lost(config, folder)  # its first driver died before there was a study
+    InProcess(config.resources).run(open_study(config), Curve())
+    refuse_lost(config, folder)
+    (tmp_path / "study.db" if study else folder.journal).unlink()
+    with pytest.raises(PreflightError, match="the study 'synthetic' is gone"):
+        refuse_lost(config, folder)
 
 
 def test_extending_is_opening_with_a_larger_budget(tmp_path: Path) -> None:
