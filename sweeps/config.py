@@ -252,12 +252,12 @@ def _find(source: str | Path) -> Path:
 
 def _find_in_storage(url: str) -> Path:
     """A copy of `s3://BUCKET/PREFIX/NAME/sweep.yaml`. Raises ConfigError."""
-    from sweeps.disk.folder import sweep_folder
+    from sweeps.disk.folder import parted, sweep_folder
     from sweeps.disk.working_copy import bring
 
-    place, mark, query = url.partition("?")
-    storage, name, file = place.rsplit("/", 2)
-    found = bring(sweep_folder(absolute_storage(storage + mark + query), name), top=True).config
+    place, file = parted(url)
+    storage, name = parted(place)
+    found = bring(sweep_folder(absolute_storage(storage), name), top=True).config
     if file != found.name or not found.is_file():
         raise ConfigError.single("no sweep is there; give the address of its sweep.yaml", where=url)
     return found

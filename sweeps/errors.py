@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from trainer.document import ConfigError, Problem
 
-__all__ = ["ConfigError", "Exit", "PreflightError", "Problem"]
+__all__ = ["ConfigError", "Exit", "PreflightError", "Problem", "StorageError"]
 
 
 class Exit(IntEnum):
@@ -20,6 +20,10 @@ class Exit(IntEnum):
     """Finished, but the record could not be sent whole."""
     INTERRUPTED = 130
     TERMINATED = 143
+
+
+class StorageError(OSError):
+    """A storage URL, or the database beside it, cannot be reached or refuses."""
 
 
 class PreflightError(ConfigError):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sweeps.contract import Kind, Outcome, Report, Reporter, TrialSpec
 from sweeps.disk.folder import SweepFolder
-from sweeps.disk.store import here
+from sweeps.disk.store import PATIENCE_S, here
 from sweeps.disk.workplace import Workplace, workplace, write_log
 from sweeps.redact import redact
 from sweeps.system_metrics import SystemMetrics
@@ -93,10 +93,10 @@ class TrainTrial:
 
 
 def score_checkpoint(checkpoint: str) -> dict[str, float]:
-    """The test of a checkpoint, run on a worker: its `test_*` values. Raises as `here` does."""
+    """The test of a checkpoint, run on a worker: its `test_*` values. Waits for its storage; raises as `here` does."""
     from trainer.evaluate import evaluate
 
-    with here(checkpoint) as folder:
+    with here(checkpoint, patience_s=PATIENCE_S) as folder:
         return evaluate(folder)
 
 

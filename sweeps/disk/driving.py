@@ -9,7 +9,7 @@ from sweeps.disk.folder import SweepFolder
 from sweeps.disk.lease import Lease, LeaseFile, Owner
 from sweeps.disk.lease_row import LeaseRow
 from sweeps.disk.working_copy import WorkingCopy
-from sweeps.errors import PreflightError
+from sweeps.errors import PreflightError, StorageError
 from sweeps.halt import Halt
 from sweeps.redact import redact
 from sweeps.words import duration
@@ -44,7 +44,7 @@ def driving(config: SweepConfig, folder: SweepFolder, halt: Halt) -> Iterator[Dr
             shared = stack.enter_context(Lease(_row(config), halt))
             copy = stack.enter_context(WorkingCopy(folder, halt))
             yield Driving(save=copy.save, note=_note(shared.before))
-        except OSError as error:
+        except StorageError as error:
             message = f"{redact(str(error)).strip()}; once that is over, the sweep goes on by --resume"
             raise PreflightError.single(message, where=folder.url) from error
 

@@ -124,6 +124,13 @@ def below(storage: str, name: str) -> str:
     return f"{place.rstrip('/')}/{name}{mark}{query}"
 
 
+def parted(address: str) -> tuple[str, str]:
+    """What `below` put together: the storage, empty for a mere name, and the name of what lies directly in it."""
+    place, mark, query = address.partition("?") if is_url(address) else (address, "", "")
+    storage, _, name = place.rstrip("/").rpartition("/")
+    return f"{storage}{mark}{query}", name
+
+
 def write_atomically(path: Path, content: str | bytes, *, private: bool = False) -> None:
     """Writes a file so that a reader, or a crash, finds the old content or the new, never a part.
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from sweeps.disk.lease import Owner
+from sweeps.errors import StorageError
 from sweeps.redact import public, redact
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class LeaseRow:
             with engine.begin() as connection:
                 yield connection, leases
         except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
-            raise OSError(redact(str(error)).splitlines()[0]) from None
+            raise StorageError(redact(str(error)).splitlines()[0]) from None
 
 
 def _text(owner: Owner) -> str:

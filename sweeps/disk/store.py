@@ -11,18 +11,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, wraps
 from itertools import chain, repeat
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from sweeps.disk.folder import is_url, write_atomically
+from sweeps.errors import StorageError
 from trainer.checkpoint import MANIFEST, CheckpointError, verify
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _AT_ONCE = 8
@@ -32,20 +34,39 @@ PATIENCE_S = 900.0
 """How long a trial waits for a storage that cannot be reached, before it fails."""
 
 
+def _asked(verb: Callable[Concatenate["Store", P], T]) -> Callable[Concatenate["Store", P], T]:
+    """Makes one kind of error of all that pyarrow raises for a URL; an address it cannot read is a ValueError to it."""
+
+    @wraps(verb)
+    def asked(self: "Store", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return verb(self, *args, **kwargs)
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError) as error:
+            if not is_url(self._root):
+                raise
+            raise StorageError(str(error).strip()) from error
+
+    return asked
+
+
 class Store:
     """What lies below a path or URL. Names are relative, with slashes; the empty one is the root itself.
 
-    Every verb raises OSError when the storage cannot be reached or refuses.
+    Every verb raises OSError when the storage cannot be reached or refuses; for a URL, StorageError.
     """
 
     def __init__(self, root: str) -> None:
         self._root = root
 
+    @_asked
     def read(self, name: str) -> bytes:
         """The content of a file. Raises FileNotFoundError."""
         with self._system.open_input_file(self._at(name)) as file:
             return bytes(file.read())
 
+    @_asked
     def write(self, name: str, content: bytes) -> None:
         """Writes a file: a reader finds the old content or the new."""
         if not is_url(self._root):
@@ -54,6 +75,7 @@ class Store:
             file.write(content)
         return None
 
+    @_asked
     def delete(self, name: str = "") -> None:
         """Removes a file or a folder, if it is there."""
         from pyarrow.fs import FileType
@@ -64,6 +86,7 @@ class Store:
         elif kind == FileType.File:
             self._system.delete_file(self._at(name))
 
+    @_asked
     def exists(self, name: str = "") -> bool:
         """Whether there is such a file or folder."""
         from pyarrow.fs import FileType
@@ -110,6 +133,7 @@ class Store:
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
 
+    @_asked
     def _put(self, file: Path, name: str) -> None:
         from pyarrow.fs import LocalFileSystem, copy_files
 
@@ -117,11 +141,13 @@ class Store:
             Path(self._at(name)).parent.mkdir(parents=True, exist_ok=True)
         copy_files(str(file), self._at(name), LocalFileSystem(), self._system)
 
+    @_asked
     def _get(self, name: str, file: Path) -> None:
         from pyarrow.fs import LocalFileSystem, copy_files
 
         copy_files(self._at(name), str(file), self._system, LocalFileSystem())
 
+    @_asked
     def _list(self, name: str, *, recursive: bool) -> "list[FileInfo]":
         from pyarrow.fs import FileSelector
 
@@ -133,7 +159,7 @@ class Store:
         if not is_url(self._root):
             return str(Path(self._root) / name)
         split = urlsplit(self._root)
-        return f"{split.netloc}/{unquote(split.path)}/{name}".replace("//", "/").rstrip("/")
+        return "/".join(filter(None, f"{split.netloc}/{unquote(split.path)}/{name}".split("/")))
 
     @cached_property
     def _system(self) -> "FileSystem":
@@ -142,8 +168,12 @@ class Store:
 
 
 @contextmanager
-def here(address: str) -> Iterator[Path]:
+def here(address: str, *, patience_s: float = 0.0) -> Iterator[Path]:
     """A checkpoint or resume state on this machine, while it is used: where it lies, or brought from its storage, whole.
+
+    Args:
+        address: A path or URL.
+        patience_s: How long it waits for a storage that cannot be reached.
 
     Raises:
         CheckpointError: It is not whole there.
@@ -153,7 +183,7 @@ def here(address: str) -> Iterator[Path]:
         yield Path(address)
         return
     with tempfile.TemporaryDirectory(prefix="sweep-model-") as folder:
-        Store(address).get_folder("", Path(folder) / "model")
+        patiently(lambda: Store(address).get_folder("", Path(folder) / "model"), patience_s=patience_s)
         yield Path(folder) / "model"
 
 

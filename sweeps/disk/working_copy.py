@@ -8,8 +8,9 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -131,17 +132,24 @@ def bring(folder: SweepFolder, *, top: bool = False) -> SweepFolder:
         PreflightError: The storage cannot be reached.
     """
     if folder.url and not is_driven(folder):
-        try:
+        with _reached(folder.url):
             _fetch(folder, unless_driven=True, top=top)
-        except OSError as error:
-            raise PreflightError.single(redact(str(error)).strip(), where=folder.url) from None
     return folder
 
 
 def sweeps_in(storage: str) -> list[str]:
-    """The names of the sweeps in a storage. Raises OSError."""
+    """The names of the sweeps in a storage. Raises PreflightError when it cannot be reached."""
     store = Store(storage)
-    return [name for name in store.names() if store.exists(f"{name}/sweep.yaml")]
+    with _reached(storage):
+        return [name for name in store.names() if store.exists(f"{name}/sweep.yaml")]
+
+
+@contextmanager
+def _reached(address: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise PreflightError.single(redact(str(error)).strip(), where=address) from None
 
 
 def _fetch(folder: SweepFolder, *, unless_driven: bool = False, top: bool = False) -> bool:

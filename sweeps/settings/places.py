@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from sweeps.settings.section import Section
 from trainer.config import absolute
+from trainer.document import ConfigError
 
 STORAGE = "SWEEPS_STORAGE"
 """Names the folder of all sweeps, or the URL of a storage; on a cluster, one that every node sees."""
@@ -28,8 +29,11 @@ def default_storage() -> str:
 
 
 def absolute_storage(storage: str | Path) -> str:
-    """A storage as it will be found from any folder. Raises ValueError for a URL that can be none."""
-    return check_storage(str(storage)) if "://" in str(storage) else absolute(str(storage))
+    """A storage as it will be found from any folder. Raises ConfigError for a URL that can be none."""
+    try:
+        return validated_storage(str(storage))
+    except ValueError as error:
+        raise ConfigError.single(f"the storage {error}") from None
 
 
 def default_study() -> str | None:
@@ -37,17 +41,21 @@ def default_study() -> str | None:
     return os.environ.get(STUDY) or None
 
 
-def check_storage(url: str) -> str:
-    """Returns the URL of a storage. Raises ValueError if it cannot be one."""
-    split = urlsplit(url)
-    if split.scheme not in _SCHEMES or not split.netloc:
-        raise ValueError(f"'{url}' must be a folder, or a URL such as s3://BUCKET/PREFIX or gs://BUCKET/PREFIX")
-    if "@" in split.netloc:
+def validated_storage(storage: str) -> str:
+    """The same for a setting, and of a URL the one spelling it has. Raises ValueError for a URL that can be none."""
+    if "://" not in storage:
+        return absolute(storage)
+    if "@" in storage:  # wherever: a secret key may hold a slash
         raise ValueError(
-            "holds credentials, and it is shown to everybody who may see the sweep; give them by the environment "
+            "holds credentials (an @), and it is shown to everybody who may see the sweep; give them by the environment "
             "(AWS_ACCESS_KEY_ID, a profile, the role of the machine)"
         )
-    return url
+    split = urlsplit(storage)
+    if split.scheme not in _SCHEMES or not split.netloc or "#" in storage:
+        raise ValueError(
+            f"'{storage}' must be a folder, or a URL such as s3://BUCKET/PREFIX or gs://BUCKET/PREFIX, without #"
+        )
+    return split._replace(path=re.sub("/+", "/", split.path).rstrip("/")).geturl()
 
 
 def default_tracking() -> str:
@@ -88,7 +96,7 @@ class StorageConfig(Section):
     @field_validator("path")
     @classmethod
     def _absolute(cls, value: str) -> str:
-        return absolute_storage(value)
+        return validated_storage(value)
 
     @field_validator("study")
     @classmethod

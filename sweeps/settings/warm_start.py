@@ -8,9 +8,9 @@ from pydantic import Field, field_validator, model_validator
 
 from search_spaces import AnyParameter, Value
 from sweeps.contract import Kind, Trial
-from sweeps.disk.folder import SweepFolder, sweep_folder
+from sweeps.disk.folder import SweepFolder, parted, sweep_folder
 from sweeps.errors import ConfigError, Problem
-from sweeps.settings.places import absolute_storage
+from sweeps.settings.places import validated_storage
 from sweeps.settings.section import Section
 from trainer.document import Document, nearest
 
@@ -39,14 +39,14 @@ class WarmStartConfig(Section):
     @field_validator("sweeps")
     @classmethod
     def _absolute(cls, value: list[str]) -> list[str]:
-        return [absolute_storage(each) if "/" in each else each for each in value]
+        return [validated_storage(each) if "/" in each else each for each in value]
 
 
 def folder_of(sweep: str, config: "SweepConfig") -> SweepFolder:
     """Where a sweep lies that `warm_start.sweeps` names."""
     from sweeps.disk.working_copy import bring
 
-    storage, _, name = sweep.rpartition("/")
+    storage, name = parted(sweep)
     return bring(sweep_folder(storage or config.storage.path, name), top=True)
 
 

@@ -52,6 +52,31 @@ def test_an_unknown_example(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "shown"),
+    [
+        (["status", "mine", "--storage", "s3://b/p?foo=1"], Exit.PREFLIGHT, "foo"),
+        (["status", "mine", "--storage", "http://b/p"], Exit.CONFIG, "the storage 'http://b/p' must be a folder"),
+        (["status", "mine", "--storage", "s3://KEY:ab/cd@b/p"], Exit.CONFIG, "holds credentials"),
+        (["run", "http://a/b/sweep.yaml"], Exit.CONFIG, "the storage 'http://a' must be a folder"),
+        (["run", "s3://b/p/mine/sweep.yaml?foo=1"], Exit.PREFLIGHT, "foo"),
+        pytest.param(
+            ["list", "--storage", "s3://b/p?endpoint_override=127.0.0.1%3A1&scheme=http"],
+            Exit.PREFLIGHT,
+            "s3://b/p",
+            marks=pytest.mark.slow,  # the client tries on for seconds
+        ),
+    ],
+)
+def test_a_storage_that_cannot_be_used(tmp_path: Path, words: list[str], code: Exit, shown: str) -> None:
+    said = sweeps(tmp_path, *words)
+    assert said.returncode == code, said.stderr
+    assert said.stderr.startswith("error: ")
+    assert shown in said.stderr
+    assert "Traceback" not in said.stderr
+    assert "ab/cd" not in said.stderr
+
+
 def test_a_dry_run_says_what_would_happen(tmp_path: Path) -> None:
     said = sweeps(tmp_path, "run", "--dry-run", "--no-probe", "--name", "mine")
     assert said.returncode == Exit.OK, said.stderr

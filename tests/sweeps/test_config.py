@@ -194,6 +194,8 @@ def test_a_space_that_does_not_exist(tmp_path: Path) -> None:
         ),
         ("storage.path=s3:///runs", "or a URL such as s3://BUCKET/PREFIX"),
         ("storage.path=s3://key:secret@bucket/runs", "holds credentials"),
+        ("storage.path=s3://KEY:ab/cd@bucket/runs", "holds credentials"),
+        ("storage.path=s3://bucket/runs#x", "without #"),
         ("resources.cpus=1e-9", "greater than or equal to 0.01"),
         ("space.model={type: choice, choices: [./mine]}", "workers run in other folders"),
     ],
@@ -287,6 +289,13 @@ def test_a_trial_over_several_nodes_needs_a_folder() -> None:
     assert load("quickstart", assignments=[storage]).storage.path == "s3://bucket/runs"
     said = problems("quickstart", storage, "train.devices=2", "resources.cpus=2", "resources.nodes=2")
     assert any("needs a folder that all of them see, not a URL" in each for each in said)
+
+
+@pytest.mark.parametrize("written", ["s3://bucket/runs/", "s3://bucket//runs", "s3://bucket/runs//"])
+@pytest.mark.parametrize("query", ["", "?region=eu-1"])
+def test_a_storage_has_one_spelling(written: str, query: str) -> None:
+    storage = f"storage={{path: '{written}{query}', study: 'postgresql://host/study'}}"
+    assert load("quickstart", assignments=[storage]).storage.path == f"s3://bucket/runs{query}"
 
 
 def test_a_cluster_says_where_sweeps_and_studies_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,13 @@ def test_a_storage_and_a_database_that_cannot_be_used(tmp_path: Path, bucket: st
     assert "word" not in said[1]
 
 
+def test_an_address_that_the_storage_cannot_read(tmp_path: Path) -> None:
+    storage = {"path": "s3://bucket/runs?foo=1", "study": "postgresql://127.0.0.1:1/study"}
+    said = [str(problem) for problem in surroundings(sweep_config(tmp_path, storage=storage))]
+    assert len(said) == 2
+    assert said[0].startswith("s3://bucket/runs?foo=1: storage.path: ")
+
+
 @pytest.mark.slow
 def test_a_sweep_that_is_in_a_storage_already_is_not_begun_again(
     tmp_path: Path, bucket: str, postgres: Postgres

@@ -4,7 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.disk.folder import cut_torn_line, write_atomically
+from sweeps.disk.folder import below, cut_torn_line, parted, write_atomically
+
+
+@pytest.mark.parametrize(
+    ("storage", "name"),
+    [
+        ("s3://b/p?region=eu-1", "mine"),
+        ("s3://b/p", "mine"),
+        ("s3://b?x=a/b", "mine"),
+        ("/runs", "mine"),
+        ("../runs", "x?y"),
+    ],
+)
+def test_what_was_put_below_a_storage_is_taken_apart_again(storage: str, name: str) -> None:
+    assert parted(below(storage, name)) == (storage, name)
+    place, mark, query = below(storage, name).partition("?") if "://" in storage else (below(storage, name), "", "")
+    assert parted(f"{place}/{mark}{query}") == (storage, name)
+    assert parted(name) == ("", name)
 
 
 def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.contract import Kind
-from sweeps.disk.folder import SweepFolder
+from sweeps.disk.folder import SweepFolder, below
 from sweeps.disk.retention import Retention
 from sweeps.disk.room import Room
 from sweeps.disk.store import Store
@@ -120,3 +120,11 @@ def test_what_is_too_large_goes_by_reference(tmp_path: Path) -> None:
     assert too_large(large, checkpoint) in note
     with uploads(small, folder, checkpoint):
         assert not folder.model_note.exists()
+
+
+@pytest.mark.slow
+def test_weights_that_have_gone_meanwhile_do_not_end_the_sweep(tmp_path: Path, bucket: str) -> None:
+    folder = SweepFolder(tmp_path)
+    with uploads(sweep_config(tmp_path), folder, below(bucket, "mine/checkpoints/0000-1/validation-1")) as found:
+        assert found == (None, [folder.model_note])
+    assert "were not uploaded to MLflow: " in folder.model_note.read_text()

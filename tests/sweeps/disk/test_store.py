@@ -2,12 +2,14 @@
 
 import json
 import re
+import threading
 from pathlib import Path
 
 import pytest
 
 from sweeps.disk.folder import below
 from sweeps.disk.store import Store, here, patiently
+from sweeps.errors import StorageError
 from tests.sweeps.record.proxy import Proxy
 from tests.sweeps.s3 import S3, address
 from trainer.checkpoint import MANIFEST, CheckpointError, verify, write_folder
@@ -115,6 +117,48 @@ def test_an_upload_that_breaks_off_makes_no_checkpoint_and_one_that_is_tried_on_
         patiently(lambda: store.put_folder(folder, "m"), patience_s=30)
         aside.get_folder("m", tmp_path / "back")
         verify(tmp_path / "back")
+
+
+@pytest.mark.slow
+def test_a_bucket_may_be_the_storage(s3: S3) -> None:
+    url = address(s3.port, "").replace("bucket/", "bucket//")
+    Store(url).write("of-a-bucket/sweep.yaml", b"x")
+    assert Store(below(url, "of-a-bucket")).read("sweep.yaml") == b"x"
+    Store(url).delete("of-a-bucket")
+
+
+def test_an_address_that_cannot_be_read_is_a_storage_that_cannot_be_reached() -> None:
+    store = Store("s3://bucket/runs?foo=1")
+    for verb in (
+        store.exists,
+        store.names,
+        store.files,
+        store.delete,
+        lambda: store.write("a", b""),
+        lambda: store.read("a"),
+    ):
+        with pytest.raises(StorageError, match="foo"):
+            verb()
+
+
+def test_a_disk_is_no_storage_that_cannot_be_reached(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        Store(str(tmp_path / "file")).write("a/b", b"")
+
+
+@pytest.mark.slow
+def test_a_checkpoint_is_waited_for(s3: S3, tmp_path: Path) -> None:
+    with Proxy(s3.port) as proxy:
+        port = int(re.findall(r":(\d+)", proxy.uri)[0])
+        store = Store(address(port, tmp_path.name))
+        store.put_folder(model(tmp_path / "model"), "m")
+        proxy.break_("503")
+        with pytest.raises(StorageError), here(below(address(port, tmp_path.name), "m")):
+            pass
+        threading.Timer(2, proxy.heal).start()
+        with here(below(address(port, tmp_path.name), "m"), patience_s=60) as folder:
+            verify(folder)
 
 
 def test_patience_has_an_end() -> None:
