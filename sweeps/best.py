@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import stdev
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from sweeps.contract import Scalar
 from sweeps.disk.folder import is_url
 from sweeps.disk.store import here
+from sweeps.redact import redact
 from sweeps.settings.registry import PIPELINES
 from sweeps.winner.lineage import lineage
 from sweeps.winner.objectives import Objective
 from sweeps.winner.selection import Candidate
-from trainer.checkpoint import verify
+from trainer.checkpoint import CheckpointError, verify
 from trainer.config import Mode, TrainConfig
 from trainer.document import ConfigError
 from trainer.models import load_tokenizer
@@ -102,11 +103,11 @@ class Best:
     def load(self) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
         """Loads the model and its tokenizer.
 
-        From the checkpoint folder if it is on this machine, and whole; else from the artifact of the sweep's run, which is
-        there once the sweep has ended.
+        From the checkpoint folder if it is on this machine, or whole in its storage; else from the artifact of the sweep's run,
+        which is there once the sweep has ended.
 
         Raises:
-            CheckpointError: The folder is not whole.
+            CheckpointError: The folder on this machine is not whole.
             RecordError: The artifact cannot be fetched.
         """
         from trainer.process import quiet
@@ -117,13 +118,24 @@ class Best:
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """The folder of the weights, while it is used: here, or fetched from their storage or the sweep's run."""
+        """The folder of the weights, while it is used: here, or fetched from their storage or else the sweep's run."""
+        with ExitStack() as stack:
+            yield self._fetched(stack)
+
+    def _fetched(self, stack: ExitStack) -> Path:
+        from sweeps.record import RecordError
+
+        reason: Exception | None = None
         if self.checkpoint is not None and (is_url(self.checkpoint) or Path(self.checkpoint).is_dir()):
-            with here(self.checkpoint) as folder:
-                yield folder
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            yield self._recorded.download_model(Path(folder), trial=self.trial, seed=self.seeds[0])
+            try:
+                return stack.enter_context(here(self.checkpoint))
+            except (OSError, CheckpointError) as error:
+                reason = error
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        try:
+            return self._recorded.download_model(folder, trial=self.trial, seed=self.seeds[0])
+        except RecordError as error:
+            raise (RecordError(f"{error} ({redact(str(reason))})") if reason else error) from None
 
     def pipeline(self) -> "Pipeline":
         """A transformers pipeline that takes text and answers as the task does.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from sweeps.errors import ConfigError, Exit, PreflightError
+from sweeps.errors import ConfigError, Exit, PreflightError, StorageError
 from sweeps.mending.commands import COMMANDS as MENDING
 from sweeps.results.commands import COMMANDS as RESULTS
 from sweeps.steering.commands import COMMANDS
@@ -170,6 +170,7 @@ def _guarded(command: Callable[[], Any]) -> None:
     from sweeps.best import NoBestError
     from sweeps.record import RecordError
     from sweeps.redact import redact
+    from trainer.checkpoint import CheckpointError
 
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
@@ -178,7 +179,7 @@ def _guarded(command: Callable[[], Any]) -> None:
         for problem in error.problems:
             typer.echo(f"error: {redact(str(problem))}", err=True)
         sys.exit(Exit.PREFLIGHT if isinstance(error, PreflightError) else Exit.CONFIG)
-    except (NoBestError, RecordError) as error:
+    except (NoBestError, RecordError, StorageError, CheckpointError) as error:
         typer.echo(f"error: {redact(str(error))}", err=True)
         sys.exit(Exit.NONE_SUCCEEDED if isinstance(error, NoBestError) else Exit.PREFLIGHT)
     except KeyboardInterrupt:

@@ -11,11 +11,12 @@ import pytest
 from sweeps import best
 from sweeps.best import NoBestError
 from sweeps.contract import Kind
+from sweeps.disk.folder import below
 from sweeps.disk.history import History
 from sweeps.record import RecordError
 from sweeps.winner.selection import rank
 from tests.sweeps.record.recorded import PATIENCE_S, Sweep, ended, live_trial, measured, sweep_config
-from trainer.checkpoint import CheckpointError, write_checkpoint
+from trainer.checkpoint import CheckpointError, verify, write_checkpoint
 from trainer.config import TrainConfig
 from trainer.document import ConfigError
 
@@ -174,6 +175,27 @@ def test_the_model_in_hand(sweep: Sweep, tmp_path: Path) -> None:
     shutil.rmtree(kept)
     (said,) = found.pipeline()("good film")
     assert said["label"] in {"negative", "positive"}
+
+
+@pytest.mark.slow
+def test_the_model_whose_storage_does_not_give_it(sweep: Sweep, bucket: str, tmp_path: Path) -> None:
+    kept = checkpoint(tmp_path / "0000-1")
+    url = below(bucket, "0000-1")
+    trials = [ended(measured(live_trial(n), sweep.history), Kind.COMPLETED) for n in range(2)]
+    trials[1] = replace(trials[1], checkpoint=url)
+    record = sweep.record(*trials)
+    assert record.flush(PATIENCE_S)
+    with (
+        pytest.raises(RecordError, match=r"are not in MLflow.*no MANIFEST"),
+        best(sweep.config.name, tracking=sweep.config.tracking.uri).folder(),
+    ):
+        pass
+    winner = rank(record.candidates(), mode="max")[0]
+    assert record.finish("finished", ranking=[winner], model=kept, timeout_s=PATIENCE_S)
+    found = best(sweep.config.name, tracking=sweep.config.tracking.uri)
+    for each in (found, replace(found, checkpoint="s3://bucket/0000-1?foo=1")):  # gone, and refused
+        with each.folder() as folder:
+            verify(folder)
 
 
 LOOK = """
