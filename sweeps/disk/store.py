@@ -6,7 +6,6 @@ An object appears whole or not at all. A folder of them does not, so its manifes
 
 import json
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from sweeps.disk.folder import is_url, write_atomically
+from sweeps.disk.scratch import scratch
 from sweeps.errors import StorageError
 from trainer.checkpoint import MANIFEST, CheckpointError, verify
 
@@ -182,9 +182,9 @@ def here(address: str, *, patience_s: float = 0.0) -> Iterator[Path]:
     if not is_url(address):
         yield Path(address)
         return
-    with tempfile.TemporaryDirectory(prefix="sweep-model-") as folder:
-        patiently(lambda: Store(address).get_folder("", Path(folder) / "model"), patience_s=patience_s)
-        yield Path(folder) / "model"
+    with scratch("sweep-model") as folder:
+        patiently(lambda: Store(address).get_folder("", folder / "model"), patience_s=patience_s)
+        yield folder / "model"
 
 
 def patiently(action: Callable[[], T], *, patience_s: float | None = None) -> T:

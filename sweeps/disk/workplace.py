@@ -1,12 +1,12 @@
 """Where one attempt reads and writes: in the sweep's folder, or on its own machine, from where all that counts is brought to a storage."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sweeps.contract import Report, Reporter, TrialSpec, Verdict
 from sweeps.disk.folder import SweepFolder, write_atomically
+from sweeps.disk.scratch import scratch
 from sweeps.disk.store import Store, patiently
 from trainer.report import FitResult
 
@@ -102,12 +102,12 @@ class DistantWorkplace(Workplace):
 
 @contextmanager
 def workplace(folder: SweepFolder, spec: TrialSpec) -> Iterator[Workplace]:
-    """Where an attempt works. What it leaves on its own machine goes with it."""
+    """Where an attempt works. What it leaves on its own machine goes with it, or if it is killed, with the next one there."""
     if not folder.url:
         yield Workplace(folder, spec)
         return
-    with tempfile.TemporaryDirectory(prefix="sweep-trial-") as scratch:
-        yield DistantWorkplace(folder, Path(scratch), spec)
+    with scratch("sweep-trial") as own:
+        yield DistantWorkplace(folder, own, spec)
 
 
 def write_log(folder: SweepFolder, spec: TrialSpec, text: str) -> str:
