@@ -10,13 +10,16 @@ class Halt:
 
     Attributes:
         stop: End in order: the study is whole, the record is closed, the sweep can be resumed.
-        lost: Another driver has taken over: write nothing any more. Comes with `stop`.
+        lost: Another driver has taken over, or may have: write nothing any more. Comes with `stop`.
+        reasons: Why it is lost, the first one first.
     """
 
     stop: threading.Event = field(default_factory=threading.Event)
     lost: threading.Event = field(default_factory=threading.Event)
+    reasons: list[str] = field(default_factory=list)
 
-    def lose(self) -> None:
-        """Notes that another driver has taken over."""
+    def lose(self, reason: str = "another driver has taken this sweep over") -> None:
+        """Notes that another driver has taken over, or that nobody knows."""
+        self.reasons.append(reason)
         self.lost.set()
         self.stop.set()

@@ -86,7 +86,7 @@ class Phases:
         """Trains the finalists again, where that is asked for; returns all runs of them that there are.
 
         Raises:
-            PreflightError: Another driver has taken the sweep over, in this phase or before.
+            PreflightError: Another driver has taken the sweep over, or may have, in this phase or before.
         """
         over = "the search is over; the winner is being chosen"
         with inbox(self._study, self._folder, tell=self._tell, over=over):
@@ -94,7 +94,7 @@ class Phases:
         if self._halt.lost.is_set():
             self.record.abandon()
             self._repeats.abandon()
-            raise PreflightError.single("another driver has taken this sweep over; nothing more was written here")
+            raise PreflightError.single(f"{self._halt.reasons[0]}; nothing more was written here")
         return fresh
 
     def choose(self, confirmations: list[Trial]) -> Choice | None:

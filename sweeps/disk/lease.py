@@ -140,6 +140,7 @@ class Lease:
         self._owner: Owner | None = None
         self._released = threading.Event()
         self._beat = threading.Thread(target=self._keep_alive, name="lease", daemon=True)
+        self._watch = threading.Thread(target=self._watch_over, name="lease watch", daemon=True)
 
     def __enter__(self) -> Self:
         """Takes the lease. Raises PreflightError if another driver holds it."""
@@ -151,13 +152,16 @@ class Lease:
             raise PreflightError.single("another driver began to run this sweep just now", where=str(self._place))
         self._owner = mine
         self._beat.start()
+        self._watch.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._released.set()
-        self._beat.join()
-        with suppress(OSError):
-            self._place.exchange(self._owner, None)
+        self._watch.join()
+        self._beat.join(STALE_S / 2)
+        if not self._beat.is_alive():  # else there is no answer to be had
+            with suppress(OSError):
+                self._place.exchange(self._owner, None)
 
     def held(self) -> bool:
         """Whether it still names us."""
@@ -168,7 +172,7 @@ class Lease:
         return owner is not None and mine is not None and replace(owner, heartbeat=mine.heartbeat) == mine
 
     def _keep_alive(self) -> None:
-        while not self._released.wait(HEARTBEAT_S):
+        while not self._released.wait(HEARTBEAT_S) and not self._halt.lost.is_set():
             assert self._owner is not None
             beaten = replace(self._owner, heartbeat=time.time())
             try:
@@ -180,8 +184,24 @@ class Lease:
             except OSError:
                 # A full disk may pass; but before another host could take us for dead, we must have stopped.
                 if self._owner.seconds_since() > STALE_S / 2:
-                    return self._halt.lose()
+                    return self._halt.lose(self._silent())
         return None
+
+    def _watch_over(self) -> None:
+        """Gives up where a beat gets no answer at all. Counts its own steps: a machine that has slept beats first."""
+        step_s, silent_s, last = HEARTBEAT_S / 10, 0.0, self._owner
+        while not self._released.wait(step_s):
+            silent_s = silent_s + step_s if self._owner is last else 0.0
+            last = self._owner
+            if silent_s > STALE_S / 2:
+                return self._halt.lose(self._silent())
+        return None
+
+    def _silent(self) -> str:
+        return (
+            f"{self._place} could not be reached for {STALE_S / 2:.0f} s to say that this driver lives, so another one may take the "
+            "sweep over; once it can be, the sweep goes on by --resume"
+        )
 
 
 def read_owner(path: Path) -> Owner | None:

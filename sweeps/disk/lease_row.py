@@ -74,6 +74,8 @@ class LeaseRow:
             )
             leases.create(engine, checkfirst=True)
             with engine.begin() as connection:
+                if engine.dialect.name == "postgresql":  # a row that somebody locks
+                    connection.execute(sqlalchemy.text(f"SET LOCAL statement_timeout = {_TIMEOUT_S * 1000}"))
                 yield connection, leases
         except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
             raise StorageError(redact(str(error)).splitlines()[0]) from None
@@ -86,5 +88,10 @@ def _text(owner: Owner) -> str:
 def _patience(url: str) -> dict[str, int]:
     """What makes a driver of a database give up one that does not answer."""
     if url.startswith("postgresql"):
-        return {"connect_timeout": _TIMEOUT_S, "tcp_user_timeout": _TIMEOUT_S * 1000}
-    return {"connect_timeout": _TIMEOUT_S} if url.startswith("mysql") else {}
+        alive = {"keepalives": 1, "keepalives_idle": 2, "keepalives_interval": 2, "keepalives_count": 4}
+        return {"connect_timeout": _TIMEOUT_S, "tcp_user_timeout": _TIMEOUT_S * 1000, **alive}
+    return (
+        dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), _TIMEOUT_S)
+        if url.startswith("mysql")
+        else {}
+    )
