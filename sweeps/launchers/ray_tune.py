@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 
 import ray
 from ray import tune
+from ray.exceptions import RayTaskError
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
@@ -125,6 +126,8 @@ class RayTune:
         )
         try:
             result: T = ray.get(task.remote(function))
+        except RayTaskError as error:
+            raise error.cause from error  # as it was raised; its own text is the worker's whole traceback
         finally:
             remove_placement_group(reserved)
         return result

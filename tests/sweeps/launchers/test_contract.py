@@ -80,7 +80,7 @@ def test_a_call_returns_what_the_function_returns(launcher: Launcher) -> None:
 
 
 def test_a_call_raises_what_the_function_raises(launcher: Launcher) -> None:
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError, match=r"^division by zero$"):
         launcher.call(_fail)
 
 
