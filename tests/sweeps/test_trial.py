@@ -15,6 +15,7 @@ from sweeps.launchers.ray_tune import RayTune
 from sweeps.settings.resources import ResourcesConfig
 from sweeps.trial import TrainTrial
 from tests.sweeps.synthetic import open_study, sweep_config
+from trainer.devices.starter import COMMAND
 
 pytestmark = pytest.mark.slow
 
@@ -136,7 +137,7 @@ def test_a_pruned_trial_leaves_no_process_and_its_worker_goes_on_whole(tmp_path:
 
 def test_a_device_that_is_gone_makes_its_trial_lost(tmp_path: Path) -> None:
     def report(_: Report) -> Verdict:
-        (follower,) = psutil.Process().children()
+        (follower,) = (each for each in psutil.Process().children() if COMMAND[-1] in each.cmdline())
         follower.kill()
         return Verdict.CONTINUE
 

@@ -28,13 +28,13 @@ from pathlib import Path
 from sweeps.halt import Halt
 from sweeps.steering.inbox import waiting
 from sweeps.launchers.in_process import InProcess
-from sweeps.disk.lease import Lease
+from sweeps.disk.lease import Lease, LeaseFile
 from sweeps.steering.asking import find_folder, read_config, run_steered
 from tests.sweeps.synthetic import Curve, open_study
 
 folder = find_folder("synthetic", storage=Path("runs"))
 config, halt = read_config(folder), Halt()
-with Lease(folder.lease, halt):
+with Lease(LeaseFile(folder.lease), halt):
     left = {path.stem for path in waiting(folder.inbox)}
     study = open_study(config, halt)
     def tell(answer, config):
