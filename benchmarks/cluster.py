@@ -118,7 +118,7 @@ def two_against_one() -> str:
     rates = []
     for number in (1, 2):
         with nodes(number), tempfile.TemporaryDirectory() as folder:
-            config = sweep_of(folder, trials=6 * number, resources={}, train={"epochs": 4, "validations": 4})
+            config = sweep_of(folder, trials=6 * number, resources={}, train={"epochs": 2, "validations": 2})
             ends = timed(config, _training(config)).ended_s
         rates.append((len(ends) - number) / (ends[-1] - ends[number - 1]))
     return f"two nodes against one, once warm: {rates[1] / rates[0]:.2f} (aim 1.8), {1 / rates[0]:.1f} s a trial on one"
