@@ -36,7 +36,7 @@ def main() -> Iterator[str]:
             done = subprocess.run(
                 [sys.executable, "-c", code], env=known, stdout=subprocess.PIPE, text=True, check=True
             )
-            yield done.stdout.strip()
+            yield done.stdout.splitlines()[-1]  # Ray may have said something of the dead before
 
 
 def ramp() -> str:
@@ -145,10 +145,12 @@ def lost_node() -> str:
         killer.join()
         first, second = (_reported(Path(folder), attempt) for attempt in (1, 2))
     last, kept = max(first), min(second) - 1
+    stretch_s = (first[last] - first[1]) / (last - 1)
+    since_s = first.get(kept, first[1] - stretch_s)
     return (
         f"a node is killed after validation {last} of its trial, which goes on elsewhere after validation {kept}: "
-        f"{killed[0] - first[kept]:.1f} s of training lost, and the next validation {min(second.values()) - killed[0]:.1f} s after "
-        f"the kill, where one takes {(first[last] - first[1]) / (last - 1):.1f} s"
+        f"{killed[0] - since_s:.1f} s of training lost, and the next validation {min(second.values()) - killed[0]:.1f} s after "
+        f"the kill, where one takes {stretch_s:.1f} s"
     )
 
 
